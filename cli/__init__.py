@@ -1,0 +1,1 @@
+"""The command headwater: one thin file a verb."""

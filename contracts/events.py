@@ -1,0 +1,78 @@
+"""What users did: the event on the wire and the interaction in the lake."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.rows import Id, Instant, Row
+
+
+class Action(StrEnum):
+    """What a user may do with an item."""
+
+    VIEW = "view"
+    CLICK = "click"
+    PURCHASE = "purchase"
+
+
+ACTION_CODES = {Action.VIEW: 1, Action.CLICK: 2, Action.PURCHASE: 3}
+"""Dense codes for models; 0 is padding. Never renumber: released models depend on them."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Event(Row):
+    """One action as Kafka carries it. ``timestamp`` is when it happened, ``received_at`` when we took it."""
+
+    event_id: Id
+    user_id: Id
+    item_id: Id
+    action: Action = Action.CLICK
+    timestamp: Instant
+    received_at: Instant
+    value: Number | None = None
+    request_id: Id | None = None
+    client_id: Id | None = None
+
+
+class Interaction(Row):
+    """One action as the lake keeps it (table ``interactions``, a partition a day of ``timestamp``).
+
+    ``source`` is ``import``, ``stream`` or ``simulator``; ``origin`` is the place it came from
+    (``file:line`` or ``topic:partition:offset``).
+    """
+
+    event_id: Id
+    user_id: Id
+    item_id: Id
+    action: Action = Action.CLICK
+    timestamp: Instant
+    value: Number | None = None
+    request_id: Id | None = None
+    received_at: Instant | None = None
+    source: str
+    origin: str
+
+
+class QuarantinedRow(Row):
+    """A row that broke its contract (table ``quarantine``): why, where it stood and what it said."""
+
+    table: str
+    reason: str
+    field: str
+    origin: str
+    payload: str
+    quarantined_at: Instant
+    import_id: str
+
+
+class DeadLetter(Row):
+    """A message that the stream could not process, kept with the reason so that it can be retried."""
+
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    payload: str
+    failed_at: Instant

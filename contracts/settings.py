@@ -1,0 +1,130 @@
+"""The one reader of the environment. Imported only where a program starts; below that, values are arguments.
+
+Every field is set by ``HEADWATER_<FIELD>``. A port left at 0 is ``port_base`` plus its offset; an address left empty
+is that of the embedded server.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.clock import Clock, parse_clock
+
+PORT_OFFSETS = {
+    "gateway_port": 0,
+    "gateway_metrics_port": 1,
+    "airflow_port": 2,
+    "mlflow_port": 3,
+    "redis_port": 4,
+    "postgres_port": 5,
+    "kafka_port": 6,
+    "kafka_controller_port": 7,
+    "model_server_port": 8,
+    "consumer_port": 9,
+    "airflow_log_port": 10,
+    "airflow_trigger_log_port": 11,
+    "page_port": 12,
+    "prometheus_port": 13,
+    "grafana_port": 14,
+}
+
+
+class Settings(BaseSettings):
+    """All settings of all programs."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".headwater"), description="state of the embedded stack, releases, runs and the local lake")
+    port_base: int = Field(17400, ge=1024, le=65000, description="first port of the embedded stack")
+    bind: str = Field("127.0.0.1", description="address that every embedded server listens on")
+    clock: str = Field("real", description="real, shift:<seconds> or file:<path>")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    gateway_port: int = 0
+    gateway_metrics_port: int = 0
+    airflow_port: int = 0
+    mlflow_port: int = 0
+    redis_port: int = 0
+    postgres_port: int = 0
+    kafka_port: int = 0
+    kafka_controller_port: int = 0
+    model_server_port: int = 0
+    consumer_port: int = 0
+    airflow_log_port: int = 0
+    airflow_trigger_log_port: int = 0
+    page_port: int = 0
+    prometheus_port: int = 0
+    grafana_port: int = 0
+
+    lake: str = Field("", description="lake root: a folder or s3://bucket/prefix; default <home>/lake")
+    s3_endpoint: str = Field("", description="endpoint of an S3 server other than AWS")
+    s3_region: str = "us-east-1"
+    releases: Path = Field(Path(), description="release directories; default <home>/releases")
+    redis_url: str = Field("", description="redis://host:port/0")
+    database_url: str = Field("", description="PostgreSQL of releases and experiments, SQLAlchemy form")
+    mlflow_url: str = Field("", description="MLflow tracking server")
+    kafka_bootstrap: str = Field("", description="host:port[,host:port]")
+    model_server: str = Field("", description="host:port of a server of TensorFlow Serving's gRPC protocol")
+    topic_prefix: str = Field(
+        "headwater.", description="put before every topic's name, so that installations can share a broker"
+    )
+    spark_master: str = "local[2]"
+    spark_memory: str = "3g"
+    feast_offline: Literal["duckdb", "spark"] = "duckdb"
+
+    issuer: str = Field("", description="OIDC issuer; default the embedded one, served by the gateway")
+    audience: str = "headwater"
+    clock_skew_seconds: int = Field(30, ge=0, le=300, description="tolerated between us and the issuer")
+    rate_user_per_second: int = Field(20, ge=1)
+    rate_client_per_second: int = Field(500, ge=1)
+    gateway_workers: int = Field(1, ge=1, le=64)
+    event_future_seconds: int = Field(60, ge=0, description="an event further in the future than this is refused")
+    user_stale_seconds: int = Field(7 * 86400, ge=1, description="a user row older than this is stale")
+    release_poll_seconds: float = Field(
+        1.0, gt=0, description="how often the gateway and consumer look at the pointers"
+    )
+    request_deadline_ms: int = Field(150, ge=10, description="time for the whole chain before fallbacks answer")
+    release_grace_days: float = Field(2.0, ge=0, description="how long the vectors of a superseded release stay online")
+    train_seconds: int = Field(90, ge=1, description="training budget of the daily two-tower")
+    train_min_rows: int = Field(1000, ge=1)
+    gate_metric: str = "ndcg@10"
+    gate_margin: float = Field(0.02, ge=0, description="non-inferiority margin, as a share of the champion's metric")
+    gate_strict: bool = Field(
+        False, description="ship only when the lower bound of candidate minus champion is above zero"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, values: dict[str, object]) -> dict[str, object]:
+        base = int(str(values.get("port_base", 17400)))
+        for name, offset in PORT_OFFSETS.items():
+            if not values.get(name):
+                values[name] = base + offset
+        return values
+
+    @model_validator(mode="after")
+    def _fill_addresses(self) -> Self:
+        host = "127.0.0.1" if self.bind == "0.0.0.0" else self.bind
+        home = self.home.resolve()
+        derived: dict[str, object] = {
+            "home": home,
+            "lake": self.lake or str(home / "lake"),
+            "releases": self.releases.resolve() if self.releases != Path() else home / "releases",
+            "redis_url": self.redis_url or f"redis://{host}:{self.redis_port}/0",
+            "database_url": self.database_url
+            or f"postgresql+psycopg2://headwater@{host}:{self.postgres_port}/headwater",
+            "mlflow_url": self.mlflow_url or f"http://{host}:{self.mlflow_port}",
+            "kafka_bootstrap": self.kafka_bootstrap or f"{host}:{self.kafka_port}",
+            "model_server": self.model_server or f"{host}:{self.model_server_port}",
+            "issuer": self.issuer or f"http://{host}:{self.gateway_port}",
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        parse_clock(self.clock)
+        return self
+
+    def now(self) -> Clock:
+        """The clock that this setting names; call the result for epoch seconds."""
+        return parse_clock(self.clock)

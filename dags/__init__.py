@@ -1,0 +1,1 @@
+"""The roof: schedules, edges, retries. No business code."""

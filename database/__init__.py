@@ -1,0 +1,1 @@
+"""PostgreSQL of releases and experiments: engine and migrations."""

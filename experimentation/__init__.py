@@ -1,0 +1,1 @@
+"""Experiments: assignment, analysis, decision."""

@@ -1,0 +1,1 @@
+"""The lake: Parquet tables, a partition a day, every write one atomic commit."""

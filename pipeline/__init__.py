@@ -1,0 +1,1 @@
+"""The recommendation itself: declared stages, pure, with ports."""

@@ -1,0 +1,1 @@
+"""Releases: immutable directories, and the pointers that move between them."""

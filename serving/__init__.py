@@ -1,0 +1,1 @@
+"""Online serving: gateway and model server."""

@@ -1,0 +1,1 @@
+"""The real-time stream: producer, consumer, lake sink."""

@@ -1,0 +1,1 @@
+"""Offline training: etl, datasets, models, evaluation, jobs."""
