@@ -31,7 +31,7 @@ class Figure:
 def percentiles(
     name: str, samples_ms: Sequence[float], baseline: str | None = None, floor: Sequence[float] = ()
 ) -> list[Figure]:
-    """p50, p95 and p99 of ``samples_ms`` as figures ``<name>_p50_ms`` …, each beside the same percentile of ``floor``."""
+    """p50, p95 and p99 of ``samples_ms`` as ``<name>_p50_ms`` …, each beside the same percentile of ``floor``."""
     figures = []
     for q in (50, 95, 99):
         base = float(np.percentile(floor, q)) if len(floor) else None
