@@ -55,6 +55,13 @@ class Interaction(Row):
     origin: str
 
 
+class DroppedInteraction(Interaction):
+    """An interaction that the daily clean step left out (table ``dropped``): the rule that dropped it and the run."""
+
+    reason: str
+    run: str
+
+
 class QuarantinedRow(Row):
     """A row that broke its contract (table ``quarantine``): why, where it stood and what it said."""
 

@@ -1,0 +1,170 @@
+"""A user's recent actions: how an event changes them and how they become numbers.
+
+The state is the set of the ``HISTORY_LENGTH`` greatest actions by (event time, event key): a late event takes its
+place, ties fall the same way in every order, and inserting what is there changes nothing. Such a set is the same after
+any permutation, duplication or redelivery of its events, so neither a rebalance nor a crash can be seen in it. All
+counters are computed from the set, never added up.
+
+Events are told apart by ``event_key``; the window that absorbs repeated event ids is the set itself (an event that is
+older than all of a full window is left out, whether new or repeated).
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import mmh3
+
+from contracts.events import ACTION_CODES, Action, Event
+from contracts.release import HISTORY_LENGTH
+from feature_repo.online import Value
+
+SESSION_GAP_MS = 30 * 60 * 1000
+"""A pause longer than this ends a session."""
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+KEY_MASK = (1 << 63) - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def event_key(event_id: str) -> int:
+    """63 bits of murmur3 over the event's id: two of a window's 100 collide once in 10^15 windows."""
+    return int(mmh3.hash64(event_id, signed=False)[0]) & KEY_MASK
+
+
+def milliseconds(moment: datetime) -> int:
+    """Epoch milliseconds, rounded down; exact (no floating point)."""
+    return (moment - EPOCH) // MILLISECOND
+
+
+class Happening(NamedTuple):
+    """One event as the folds read it; sorts by time, then key. ``partition`` and ``offset`` are -1 off the stream."""
+
+    time_ms: int
+    event_key: int
+    item_id: str
+    action: int
+    partition: int = -1
+    offset: int = -1
+
+    @classmethod
+    def of(cls, event: Event, partition: int = -1, offset: int = -1) -> "Happening":
+        """The happening that an event reports."""
+        return cls(
+            milliseconds(event.timestamp),
+            event_key(event.event_id),
+            event.item_id,
+            ACTION_CODES[event.action],
+            partition,
+            offset,
+        )
+
+
+class Act(NamedTuple):
+    """One action of the history. ``action`` is a code of ACTION_CODES."""
+
+    time_ms: int
+    event_key: int
+    item_id: str
+    action: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserActivity:
+    """At most HISTORY_LENGTH actions, oldest first, and the place in the stream of the last event applied."""
+
+    acts: tuple[Act, ...] = ()
+    partition: int = -1
+    offset: int = -1
+
+    @property
+    def last_event_ms(self) -> int | None:
+        """When the latest action happened, epoch milliseconds; None before the first."""
+        return self.acts[-1].time_ms if self.acts else None
+
+
+INITIAL = UserActivity()
+
+
+def fold(state: UserActivity, happening: Happening) -> UserActivity:
+    """The state after one more event. Returns ``state`` itself where the event changes nothing.
+
+    Two events of one id are one event: that with the greater (time, item, action) stays, in any order of arrival.
+    """
+    acts = _insert(state.acts, Act(*happening[:4]))
+    place = max((state.partition, state.offset), (happening.partition, happening.offset))
+    if acts is state.acts and place == (state.partition, state.offset):
+        return state
+    return UserActivity(acts, *place)
+
+
+def _insert(acts: tuple[Act, ...], act: Act) -> tuple[Act, ...]:
+    full = len(acts) >= HISTORY_LENGTH
+    if full and act < acts[0]:
+        return acts
+    for position, held in enumerate(acts):
+        if held.event_key == act.event_key:
+            if held >= act:
+                return acts
+            acts = (*acts[:position], *acts[position + 1 :])
+            full = False
+            break
+    place = bisect_left(acts, act)
+    return (*acts[1 if full else 0 : place], act, *acts[place:])
+
+
+def contains(state: UserActivity, happening: Happening) -> bool:
+    """Whether the event is no news: its id stands in the window, or it is older than all of a full window."""
+    if len(state.acts) >= HISTORY_LENGTH and Act(*happening[:4]) < state.acts[0]:
+        return True
+    return any(act.event_key == happening.event_key for act in state.acts)
+
+
+def merge(one: UserActivity, other: UserActivity) -> UserActivity:
+    """The state that both sets of events together give: a bulk load beside a running stream loses nothing."""
+    for act in other.acts:
+        one = fold(one, Happening(*act))
+    return UserActivity(one.acts, *max((one.partition, one.offset), (other.partition, other.offset)))
+
+
+def counters(state: UserActivity) -> dict[str, float]:
+    """Session and short-term counters as of the last action (fields of the view ``user_activity``), zeros before it."""
+    times = [act.time_ms for act in state.acts]
+    now = times[-1] if times else 0
+    start = len(times) - 1
+    while start > 0 and times[start] - times[start - 1] <= SESSION_GAP_MS:
+        start -= 1
+    day = state.acts[bisect_left(times, now - DAY_MS) :]
+    return {
+        "session_actions": float(len(times) - max(start, 0)),
+        "session_seconds": (now - times[start]) / 1000 if times else 0.0,
+        "actions_1h": float(len(times) - bisect_left(times, now - HOUR_MS)),
+        "actions_24h": float(len(day)),
+        "clicks_24h": float(sum(act.action == ACTION_CODES[Action.CLICK] for act in day)),
+        "purchases_24h": float(sum(act.action == ACTION_CODES[Action.PURCHASE] for act in day)),
+    }
+
+
+def to_features(state: UserActivity) -> dict[str, Value]:
+    """Every field of the view ``user_activity``."""
+    return {
+        "items": [act.item_id for act in state.acts],
+        "actions": [act.action for act in state.acts],
+        "times_ms": [act.time_ms for act in state.acts],
+        "event_keys": [act.event_key for act in state.acts],
+        "partition": state.partition,
+        "offset": state.offset,
+        **counters(state),
+    }
+
+
+def from_features(values: Mapping[str, Any]) -> UserActivity:
+    """The state behind a row of ``user_activity``; INITIAL where the row is missing (values None)."""
+    if values["items"] is None:
+        return INITIAL
+    columns = zip(values["times_ms"], values["event_keys"], values["items"], values["actions"], strict=True)
+    return UserActivity(tuple(Act(*column) for column in columns), values["partition"], values["offset"])

@@ -1,0 +1,262 @@
+"""Tables of Parquet files with atomic commits (Delta Lake), on local disk or S3."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from contracts.clock import Clock
+from contracts.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from lake.keys import first_of_each, missing_from
+from lake.tables import DAY, TABLES
+
+Days = tuple[date, date]
+"""First and last day, both included."""
+
+RETRIES = 20
+"""Attempts of a commit that others may win first."""
+
+T = TypeVar("T")
+
+
+def _with_day(rows: pa.Table) -> pa.Table:
+    if DAY in rows.column_names:
+        return rows
+    return rows.append_column(pa.field(DAY, pa.date32()), pc.cast(rows["timestamp"], pa.date32()))
+
+
+def _conform(name: str, rows: pa.Table) -> pa.Table:
+    """Rows in the stored schema of a declared table (absent nullable columns are null), else unchanged."""
+    if name not in TABLES:
+        return _with_day(rows) if "timestamp" in rows.column_names else rows
+    table = TABLES[name]
+    if table.partitioned:
+        if "timestamp" not in rows.column_names:
+            raise InvalidInputError("timestamp", f"table {name} has a partition a day and needs this column")
+        rows = _with_day(rows)
+    columns = []
+    for field in table.stored_schema:
+        if field.name in rows.column_names:
+            column = rows[field.name]
+        elif field.nullable:
+            column = pa.nulls(rows.num_rows, field.type)
+        else:
+            raise InvalidInputError(field.name, f"table {name} needs this column")
+        if not field.nullable and column.null_count:
+            raise InvalidInputError(field.name, f"table {name} allows no null here")
+        columns.append(column.cast(field.type))
+    return pa.table(columns, schema=table.stored_schema)
+
+
+def _between(days: Days) -> list[tuple[str, str, str]]:
+    return [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[1].isoformat())]
+
+
+class Lake:
+    """The lake under ``root``, a folder or ``s3://bucket/prefix``.
+
+    Every write is one atomic commit: a writer killed at any moment leaves the old table or the new one. Credentials of
+    S3 are found the way AWS's own tools find them. Tables of lake.tables.TABLES are checked against their schema;
+    other names are derived tables, whose schema is that of the rows written, with a partition a day when they have
+    a column ``day`` or ``timestamp``.
+    """
+
+    def __init__(self, root: str, *, s3_endpoint: str = "", s3_region: str = "us-east-1") -> None:
+        self.root = root.rstrip("/")
+        self.storage_options: dict[str, str] | None = None
+        if self.root.startswith("s3://"):
+            options = {"AWS_REGION": s3_region, "aws_conditional_put": "etag"}
+            if s3_endpoint:
+                options |= {"AWS_ENDPOINT_URL": s3_endpoint, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false"}
+                options |= {"AWS_ALLOW_HTTP": "true"} if s3_endpoint.startswith("http://") else {}
+            self.storage_options = options
+
+    def uri(self, table: str) -> str:
+        """Address of the table's folder."""
+        return f"{self.root}/{table}"
+
+    def open(self, table: str) -> DeltaTable | None:
+        """The table at its newest commit, or None when nothing was ever written."""
+        try:
+            return DeltaTable(self.uri(table), storage_options=self.storage_options)
+        except TableNotFoundError:
+            return None
+        except OSError as error:
+            raise UnavailableError("the lake", f"{self.uri(table)} cannot be read ({error})") from error
+
+    def version(self, table: str) -> int:
+        """Number of the newest commit, -1 when absent."""
+        opened = self.open(table)
+        return -1 if opened is None else int(opened.version())
+
+    def files(self, table: str, days: Days | None = None) -> list[str]:
+        """Addresses of the committed Parquet files (of the days, both included), sorted. Empty when absent."""
+        opened = self.open(table)
+        if opened is None:
+            return []
+        filters = _between(days) if days and DAY in opened.metadata().partition_columns else None
+        return sorted(uri.removeprefix("file://") for uri in opened.file_uris(filters))
+
+    def days(self, table: str) -> list[date]:
+        """Days that have rows, in order. Empty when absent or not partitioned."""
+        opened = self.open(table)
+        if opened is None or DAY not in opened.metadata().partition_columns:
+            return []
+        return sorted({date.fromisoformat(str(part[DAY])) for part in opened.partitions()})
+
+    def read(self, table: str, columns: Sequence[str] | None = None, days: Days | None = None) -> pa.Table:
+        """Committed rows, in no stated order. A declared table without commits is empty with its schema.
+
+        The partition column is left out of declared tables unless ``columns`` names it.
+        Raises NotFoundError for a derived table without commits.
+        """
+        opened = self.open(table)
+        if opened is None:
+            if table not in TABLES:
+                raise NotFoundError(f"the lake has no table {table}")
+            empty = TABLES[table].stored_schema.empty_table()
+            return empty.select(list(columns) if columns else TABLES[table].schema.names)
+        partitioned = DAY in opened.metadata().partition_columns
+        filters = _between(days) if days and partitioned else None
+        wanted = list(columns) if columns else (TABLES[table].schema.names if table in TABLES else None)
+        return opened.to_pyarrow_dataset(partitions=filters).to_table(columns=wanted)
+
+    def count(self, table: str) -> int:
+        """Number of committed rows, 0 when absent."""
+        opened = self.open(table)
+        return 0 if opened is None else int(opened.count())
+
+    def append(self, table: str, rows: pa.Table, *, transaction: tuple[str, int] | None = None) -> None:
+        """Adds rows in one commit.
+
+        ``transaction`` is (application id, version): an application's version is committed once, so a repeat of it,
+        or of an earlier one, changes nothing. Raises InvalidInputError for rows that do not fit the schema.
+        """
+        rows = _conform(table, rows)
+
+        def attempt() -> None:
+            if transaction and self.committed_version(table, transaction[0]) >= transaction[1]:
+                return
+            if rows.num_rows or transaction:
+                self._write(table, rows, mode="append", transaction=transaction)
+
+        self._retry(table, attempt)
+
+    def committed_version(self, table: str, application: str) -> int:
+        """Newest version that ``application`` has committed through ``append``, -1 for none."""
+        opened = self.open(table)
+        version = None if opened is None else opened.transaction_version(application)
+        return -1 if version is None else int(version)
+
+    def replace_days(self, table: str, rows: pa.Table, days: Sequence[date]) -> None:
+        """Makes ``rows`` all that ``days`` hold, in one commit; other days stay.
+
+        Raises InvalidInputError when a row lies on another day.
+        """
+        rows = _conform(table, rows)
+        if DAY not in rows.column_names:
+            raise InvalidInputError(DAY, f"table {table} has no days: use replace")
+        strays = set(pc.unique(rows[DAY]).to_pylist()) - set(days)
+        if strays:
+            raise InvalidInputError(DAY, f"rows of {sorted(strays)[0]} are none of the days to be replaced")
+        if not days:
+            return
+        predicate = f"{DAY} IN ({', '.join(repr(day.isoformat()) for day in sorted(set(days)))})"
+
+        def attempt() -> None:
+            opened = self.open(table)
+            if opened is None:
+                self._write(table, rows, mode="append")
+            elif rows.num_rows:
+                self._write(table, rows, mode="overwrite", predicate=predicate)
+            else:
+                opened.delete(predicate)
+
+        self._retry(table, attempt)
+
+    def replace(self, table: str, rows: pa.Table) -> None:
+        """Makes ``rows`` the whole table, in one commit."""
+        rows = _conform(table, rows)
+        self._retry(table, lambda: self._write(table, rows, mode="overwrite"))
+
+    def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> int:
+        """Inserts the rows whose ``key`` columns are not in the table yet; the first of equal keys wins.
+
+        Partitioned tables look for the key within the row's day. Returns the number inserted. Two merges at once
+        never insert one key twice: the one that commits later looks again.
+        """
+        rows = first_of_each(_conform(table, rows), key)
+        columns = [*key, DAY] if DAY in rows.column_names else list(key)
+
+        def attempt() -> int:
+            opened = self.open(table)
+            fresh = rows
+            guard = ("merge", 1)
+            if opened is not None:
+                span = pc.min_max(rows[DAY]).as_py() if DAY in rows.column_names and rows.num_rows else None
+                days = (span["min"], span["max"]) if span else None
+                fresh = missing_from(rows, self.read(table, columns, days), columns)
+                guard = ("merge", (opened.transaction_version("merge") or 0) + 1)
+            if fresh.num_rows:
+                self._write(table, fresh, mode="append", transaction=guard)
+            return int(fresh.num_rows)
+
+        return self._retry(table, attempt)
+
+    def compact(self, table: str) -> int:
+        """Joins small files of a day into larger ones, in one commit. Returns the number of files removed."""
+
+        def attempt() -> int:
+            opened = self.open(table)
+            return 0 if opened is None else int(opened.optimize.compact()["numFilesRemoved"])
+
+        return self._retry(table, attempt)
+
+    def vacuum(self, table: str, clock: Clock, *, keep: timedelta = timedelta(days=7)) -> int:
+        """Deletes files that no commit younger than ``keep`` uses. Returns how many.
+
+        Readers that opened the table longer than ``keep`` ago lose their files.
+        """
+        opened = self.open(table)
+        if opened is None:
+            return 0
+        hours = max(0, int(keep.total_seconds() // 3600))
+        return len(opened.vacuum(hours, dry_run=False, enforce_retention_duration=False))
+
+    def _write(
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        mode: str,
+        predicate: str | None = None,
+        transaction: tuple[str, int] | None = None,
+    ) -> None:
+        done: list[Any] = [Transaction(*transaction)] if transaction else []
+        write_deltalake(
+            self.uri(table),
+            rows,
+            mode=mode,
+            partition_by=[DAY] if DAY in rows.column_names else None,
+            schema_mode="overwrite" if mode == "overwrite" and predicate is None else "merge",
+            predicate=predicate,
+            storage_options=self.storage_options,
+            commit_properties=CommitProperties(app_transactions=done or None, max_commit_retries=RETRIES),
+        )
+
+    def _retry(self, table: str, attempt: Callable[[], T]) -> T:
+        """Runs ``attempt`` again while other writers win the commit."""
+        for _ in range(RETRIES):
+            try:
+                return attempt()
+            except CommitFailedError:
+                continue
+            except DeltaError as error:
+                raise UnavailableError("the lake", f"{self.uri(table)} was not written ({error})") from error
+            except OSError as error:
+                raise UnavailableError("the lake", f"{self.uri(table)} was not written ({error})") from error
+        raise ConflictError(f"table {table} kept changing while it was written: run this again")

@@ -1,0 +1,51 @@
+"""The retrieval order: a linear blend of ranking features, learned with the rankers, that orders candidates before a
+ranker sees them and instead of one that is down."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.ranking_features import RANKING_FEATURES
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """score = Σ weights · (feature − mean) / scale over the columns named; each array is float32[c]."""
+
+    columns: tuple[str, ...]
+    mean: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+
+    def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """float32[n] for ``features`` float32[n, K] (columns RANKING_FEATURES)."""
+        at = [RANKING_FEATURES.index(name) for name in self.columns]
+        score: npt.NDArray[np.float32] = ((features[:, at] - self.mean) / self.scale) @ self.weights
+        return score
+
+    def save(self, path: Path) -> None:
+        """Writes the JSON that ``load`` reads."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = {
+            name: {"mean": float(m), "scale": float(s), "weight": float(w)}
+            for name, m, s, w in zip(self.columns, self.mean, self.scale, self.weights, strict=True)
+        }
+        path.write_text(json.dumps(columns, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Blend | None":
+        """Reads a saved blend; None when the release has none. Raises ValueError for a column that is no feature."""
+        if not path.exists():
+            return None
+        columns = json.loads(path.read_text())
+        unknown = set(columns) - set(RANKING_FEATURES)
+        if unknown:
+            raise ValueError(f"{path.name} names the feature {min(unknown)}, which this version does not know")
+
+        def numbers(key: str) -> npt.NDArray[np.float32]:
+            return np.array([c[key] for c in columns.values()], np.float32)
+
+        return cls(tuple(columns), numbers("mean"), numbers("scale"), numbers("weight"))

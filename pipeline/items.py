@@ -1,0 +1,170 @@
+"""The item table of a release as the request path holds it: one array a column, the row number is the item."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts.catalogue import Item
+
+
+@dataclass(frozen=True)
+class Items:
+    """``n`` items. Times are epoch seconds, NaN where unknown; ``year`` int32[n] is 0 where unknown.
+
+    ``category_indptr`` int64[n + 1] and ``category_indices`` int32 give each item's categories as positions in
+    ``categories``, the first being its main one. ``popular`` and ``trending`` float32[n] are its scores now.
+    ``hidden`` int32 are rows that no answer may hold (deleted items). Immutable: a change makes a new table that
+    shares what did not change.
+    """
+
+    ids: Sequence[str]
+    row_of: Mapping[str, int]
+    titles: Sequence[str | None]
+    categories: tuple[str, ...]
+    category_indptr: npt.NDArray[np.int64]
+    category_indices: npt.NDArray[np.int32]
+    year: npt.NDArray[np.int32]
+    created_at: npt.NDArray[np.float64]
+    first_seen: npt.NDArray[np.float64]
+    count: npt.NDArray[np.float32]
+    count_7d: npt.NDArray[np.float32]
+    count_28d: npt.NDArray[np.float32]
+    popular: npt.NDArray[np.float32]
+    trending: npt.NDArray[np.float32]
+    hidden: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def main_category(self) -> npt.NDArray[np.int32]:
+        """int32[n]: the first category of each item, −1 without one."""
+        has = self.category_indptr[1:] > self.category_indptr[:-1]
+        main = np.full(len(self), -1, np.int32)
+        main[has] = self.category_indices[self.category_indptr[:-1][has]]
+        return main
+
+    @cached_property
+    def born(self) -> npt.NDArray[np.float64]:
+        """float64[n]: when the item came to be, created_at or else the first time anyone acted on it; NaN unknown."""
+        return np.where(np.isnan(self.created_at), self.first_seen, self.created_at)
+
+    def title(self, row: int) -> str:
+        """What to call the item to a person: its title, else its id."""
+        return self.titles[row] or self.ids[row]
+
+    def categories_of(self, row: int) -> tuple[str, ...]:
+        """The names of the item's categories."""
+        of_item = self.category_indices[self.category_indptr[row] : self.category_indptr[row + 1]]
+        return tuple(self.categories[c] for c in of_item)
+
+    def rows_in(self, category: str) -> npt.NDArray[np.int32]:
+        """Rows of the items of one category, ascending; none when nobody has that category."""
+        if category not in self.categories:
+            return np.empty(0, np.int32)
+        entries = np.flatnonzero(self.category_indices == self.categories.index(category))
+        rows = np.searchsorted(self.category_indptr, entries, side="right") - 1
+        return np.unique(rows).astype(np.int32)
+
+    def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Rows of those ``ids`` that are known, in their order."""
+        return np.array([self.row_of[i] for i in ids if i in self.row_of], dtype=np.int32)
+
+    def with_scores(self, popular: npt.NDArray[np.float32], trending: npt.NDArray[np.float32]) -> "Items":
+        """The same items with popularity and trend of this moment, float32[n] each."""
+        return replace(self, popular=popular, trending=trending)
+
+    def with_hidden(self, ids: Sequence[str]) -> "Items":
+        """The same items, exactly ``ids`` hidden; unknown ids are ignored."""
+        return replace(self, hidden=np.unique(self.rows_of(ids)))
+
+    def with_new(self, items: Sequence[Item], now: float) -> "Items":
+        """Appends items that the release does not know, without a single action; those it knows are left alone."""
+        added = list({item.item_id: item for item in items if item.item_id not in self.row_of}.values())
+        names = list(self.categories)
+        names += sorted({c for item in added for c in item.category} - set(names))
+        position = {name: p for p, name in enumerate(names)}
+        lengths = [len(item.category) for item in added]
+        ids = [item.item_id for item in added]
+        zeros = np.zeros(len(added), np.float32)
+        created = np.array([item.created_at.timestamp() if item.created_at else now for item in added], np.float64)
+        return replace(
+            self,
+            ids=[*self.ids, *ids],
+            row_of={**self.row_of, **{i: len(self) + k for k, i in enumerate(ids)}},
+            titles=[*self.titles, *(item.title for item in added)],
+            categories=tuple(names),
+            category_indptr=np.concatenate([self.category_indptr, self.category_indptr[-1] + np.cumsum(lengths, dtype=np.int64)]),
+            category_indices=np.concatenate(
+                [self.category_indices, np.array([position[c] for item in added for c in item.category], np.int32)]
+            ),
+            year=np.concatenate([self.year, np.array([_year(item) for item in added], np.int32)]),
+            created_at=np.concatenate([self.created_at, created]),
+            first_seen=np.concatenate([self.first_seen, np.full(len(added), np.nan)]),
+            **{
+                name: np.concatenate([getattr(self, name), zeros])
+                for name in ("count", "count_7d", "count_28d", "popular", "trending")
+            },
+        )
+
+    @classmethod
+    def load(cls, release: Path) -> "Items":
+        """Reads ``items.parquet``, ``popular.npy`` and ``trending.npy`` of a release directory.
+
+        Raises OSError, pyarrow.ArrowInvalid or KeyError for a missing or damaged file.
+        """
+        table = pq.read_table(release / "items.parquet").combine_chunks()
+        ids: list[str] = table["item_id"].to_pylist()
+        category = table["category"]
+        flat = pc.list_flatten(category)
+        encoded = flat.combine_chunks().dictionary_encode() if len(flat) else None
+        lengths = pc.fill_null(pc.list_value_length(category), 0).to_numpy()
+        return cls(
+            ids=ids,
+            row_of={item: row for row, item in enumerate(ids)},
+            titles=table["title"].to_pylist() if "title" in table.column_names else [None] * len(ids),
+            categories=tuple(encoded.dictionary.to_pylist()) if encoded is not None else (),
+            category_indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            category_indices=(
+                encoded.indices.to_numpy().astype(np.int32) if encoded is not None else np.empty(0, np.int32)
+            ),
+            year=_number(table, "year", 0).astype(np.int32),
+            created_at=_seconds(table, "created_at"),
+            first_seen=_seconds(table, "first_seen"),
+            count=_number(table, "count", 0).astype(np.float32),
+            count_7d=_number(table, "count_7d", 0).astype(np.float32),
+            count_28d=_number(table, "count_28d", 0).astype(np.float32),
+            popular=np.load(release / "popular.npy").astype(np.float32, copy=False),
+            trending=np.load(release / "trending.npy").astype(np.float32, copy=False),
+        )
+
+
+def _year(item: Item) -> int:
+    stated = item.attributes.get("year", "")
+    if stated.isdecimal() and len(stated) == 4:
+        return int(stated)
+    return item.created_at.year if item.created_at else 0
+
+
+def _number(table: pa.Table, name: str, missing: float) -> npt.NDArray[np.float64]:
+    if name not in table.column_names:
+        return np.full(len(table), missing, np.float64)
+    filled = pc.fill_null(table[name].cast(pa.float64()), missing)
+    return np.asarray(filled.to_numpy(), np.float64)
+
+
+def _seconds(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    if name not in table.column_names:
+        return np.full(len(table), np.nan)
+    column = table[name]
+    if pa.types.is_timestamp(column.type):
+        micros = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).cast(pa.int64())
+        column = pc.divide(micros.cast(pa.float64()), 1e6)
+    return np.asarray(pc.fill_null(column.cast(pa.float64()), float("nan")).to_numpy(), np.float64)

@@ -1,0 +1,39 @@
+"""Items that follow what the user just did: weights of the last actions, faded by how many actions ago they were."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.ann import best
+from pipeline.artifacts import SequentialWeights
+from pipeline.candidates import Proposal
+from pipeline.sources.nothing import NOTHING
+from pipeline.user import History, UserContext
+
+
+def sequential_scores(
+    history: History, model: SequentialWeights
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Σ 2^(−lag / half_life) · W[item] over the last ``window`` actions, lag 0 the latest; a history without order is
+    summed unfaded. Columns int32[m], ascending, and scores float32[m]."""
+    recent = history.last(model.window)
+    lag = np.arange(len(recent) - 1, -1, -1, dtype=np.float32)
+    fade = np.exp2(-lag / np.float32(model.half_life)) if history.ordered else np.ones(len(recent), np.float32)
+    return model.weights.weighted_sum(recent.rows, fade)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    """Candidates of the sequential linear model."""
+
+    model: SequentialWeights
+    name: str = "sequential"
+
+    def propose(self, user: UserContext, count: int) -> Proposal:
+        """See Source. Nothing for an empty history."""
+        if not len(user.history):
+            return NOTHING
+        columns, scores = sequential_scores(user.history, self.model)
+        top = best(scores, count)
+        return Proposal(columns[top], scores[top])

@@ -1,0 +1,1 @@
+"""What models are trained on: users' actions in order, and the items they were done with."""

@@ -1,0 +1,1 @@
+"""Spark: clean interactions, daily aggregates and their windows, labels."""

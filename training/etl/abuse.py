@@ -1,0 +1,95 @@
+"""Rules that tell bots and spammers from people, each stated with its threshold.
+
+They look at how actions are spaced, not at how many there are: a MovieLens rater who enters 400 films in one sitting
+is a person. Every figure is taken over the window that is cleaned; a user who breaks one rule is dropped with all
+rows of the window, and the first rule broken is the reason.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+
+@dataclass(frozen=True)
+class AbuseRules:
+    """Thresholds. A user is dropped when a figure is at or above (for variation: below) its threshold.
+
+    ``per_minute``, ``per_hour``, ``per_day``: most actions in a calendar minute, hour, day (UTC).
+    ``hours_in_day``: most calendar hours of one day with an action; people sleep.
+    ``regular_gaps`` gaps between 1 s and ``session_gap_seconds`` with a coefficient of variation (standard deviation
+    over mean) below ``regular_variation``: a timer; people's gaps vary by more than their mean.
+    ``item_count`` actions on one item that are at least ``item_share`` of all of the user's: hammering.
+    """
+
+    per_minute: int = 150
+    per_hour: int = 1500
+    per_day: int = 5000
+    hours_in_day: int = 20
+    regular_gaps: int = 30
+    regular_variation: float = 0.35
+    session_gap_seconds: int = 1800
+    item_count: int = 30
+    item_share: float = 0.4
+
+
+REASONS = ("per_minute", "per_hour", "per_day", "round_the_clock", "regular_intervals", "one_item")
+"""Names of the rules in the order in which they are tried."""
+
+
+def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
+    """One row a user: the figures that the rules look at.
+
+    Reads user_id, item_id, timestamp. Columns: user_id, actions, per_minute, per_hour, per_day, hours_in_day,
+    gaps, gap_variation (null below two gaps), item_count.
+    """
+    hourly = (
+        interactions.groupBy("user_id", F.date_trunc("minute", "timestamp").alias("minute"))
+        .agg(F.count("*").alias("n"))
+        .groupBy("user_id", F.date_trunc("hour", "minute").alias("hour"))
+        .agg(F.sum("n").alias("n"), F.max("n").alias("peak"))
+    )
+    rates = (
+        hourly.groupBy("user_id", F.to_date("hour").alias("day"))
+        .agg(F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), F.count("*").alias("hours"))
+        .groupBy("user_id")
+        .agg(
+            F.sum("n").alias("actions"),
+            F.max("minute").alias("per_minute"),
+            F.max("hour").alias("per_hour"),
+            F.max("n").alias("per_day"),
+            F.max("hours").alias("hours_in_day"),
+        )
+    )
+    at = F.unix_micros("timestamp") / 1e6
+    in_order = Window.partitionBy("user_id").orderBy("timestamp")
+    spacing = (
+        interactions.select("user_id", (at - F.lag(at).over(in_order)).alias("gap"))
+        .where(F.col("gap").between(1.0, float(rules.session_gap_seconds)))
+        .groupBy("user_id")
+        .agg(F.count("*").alias("gaps"), (F.stddev("gap") / F.mean("gap")).alias("gap_variation"))
+    )
+    items = (
+        interactions.groupBy("user_id", "item_id")
+        .agg(F.count("*").alias("n"))
+        .groupBy("user_id")
+        .agg(F.max("n").alias("item_count"))
+    )
+    return rates.join(items, "user_id").join(spacing, "user_id", "left").fillna(0, ["gaps"])
+
+
+def judge(figures: DataFrame, rules: AbuseRules) -> DataFrame:
+    """Users that break a rule: user_id, reason (one of REASONS)."""
+    broken: dict[str, Column] = {
+        "per_minute": F.col("per_minute") >= rules.per_minute,
+        "per_hour": F.col("per_hour") >= rules.per_hour,
+        "per_day": F.col("per_day") >= rules.per_day,
+        "round_the_clock": F.col("hours_in_day") >= rules.hours_in_day,
+        "regular_intervals": (F.col("gaps") >= rules.regular_gaps) & (F.col("gap_variation") < rules.regular_variation),
+        "one_item": (F.col("item_count") >= rules.item_count)
+        & (F.col("item_count") >= rules.item_share * F.col("actions")),
+    }
+    nothing = F.lit(None).cast("string")
+    reason = reduce(lambda other, name: F.when(broken[name], name).otherwise(other), reversed(REASONS), nothing)
+    return figures.select("user_id", reason.alias("reason")).where("reason is not null")

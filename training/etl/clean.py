@@ -1,0 +1,64 @@
+"""From the lake's interactions to those that training may trust, and what was dropped with its reason."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from contracts.events import Action
+from contracts.rows import ID_MAX
+from training.etl.abuse import AbuseRules, behaviour, judge
+
+CONTRACT, DUPLICATE, OUTSIDE = "contract", "duplicate", "outside_window"
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """``kept`` has the columns of the input; ``dropped`` those and ``reason``. Both are lazy; ``marked`` is the cached
+    frame behind them, to be released with ``unpersist``."""
+
+    kept: DataFrame
+    dropped: DataFrame
+    marked: DataFrame
+
+
+def _broken() -> Column:
+    """The contract of ``contracts.events.Interaction`` as far as a Parquet column type does not already say it."""
+    broken = ~F.col("action").isin([action.value for action in Action])
+    for name in ("event_id", "user_id", "item_id"):
+        broken = broken | (F.length(name) == 0) | (F.length(name) > ID_MAX) | F.col(name).isNull()
+    return F.coalesce(broken, F.lit(True)) | F.isnan(F.coalesce("value", F.lit(0.0))) | F.col("timestamp").isNull()
+
+
+def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseRules) -> Cleaned:
+    """Keeps rows of [start, end) that hold the contract, once per event id, of users that break no abuse rule.
+
+    A row is dropped for the first reason that applies: contract, outside_window, duplicate, then the abuse rules. Of
+    duplicates the one that came first (received_at, then origin) stays, so that a second run keeps the same rows.
+    """
+    checked = interactions.withColumn(
+        "reason",
+        F.when(_broken(), CONTRACT).when(
+            (F.col("timestamp") < F.lit(start)) | (F.col("timestamp") >= F.lit(end)), OUTSIDE
+        ),
+    )
+    first = Window.partitionBy("event_id").orderBy(
+        F.col("reason").isNotNull(), F.col("received_at").asc_nulls_last(), "origin"
+    )
+    once = checked.withColumn(
+        "reason", F.when(F.col("reason").isNull() & (F.row_number().over(first) > 1), DUPLICATE).otherwise(F.col("reason"))
+    ).persist()
+    sound = once.where("reason is null")
+    abusers = judge(behaviour(sound, rules), rules).withColumnRenamed("reason", "abuse")
+    marked = (
+        once.join(F.broadcast(abusers), "user_id", "left")
+        .withColumn("reason", F.coalesce("reason", "abuse"))
+        .drop("abuse")
+    )
+    columns = interactions.columns
+    return Cleaned(
+        marked.where("reason is null").select(columns),
+        marked.where("reason is not null").select(*columns, "reason"),
+        once,
+    )

@@ -1,0 +1,38 @@
+"""Labels from impressions: shown and clicked is 1, shown and not clicked is 0."""
+
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+CLICK_WINDOW = timedelta(hours=24)
+"""An action this long after an impression no longer counts as its click."""
+
+POSITIVE_ACTIONS = ("click", "purchase")
+
+
+def label_impressions(impressions: DataFrame, interactions: DataFrame) -> DataFrame:
+    """One row an impression: request_id, user_id, item_id, position, timestamp, release, propensity, label (int 0|1).
+
+    An action that names its request is the click of that request's impression and no other; one without a request is
+    the click of the latest impression of that item to that user within CLICK_WINDOW before it. Impressions repeated
+    by (request_id, user_id, item_id) count once, users dropped by cleaning have neither rows (join on user before).
+    """
+    shown = impressions.dropDuplicates(["request_id", "user_id", "item_id"]).select(
+        "request_id", "user_id", "item_id", "position", "timestamp", "release", "propensity"
+    )
+    acted = interactions.where(F.col("action").isin(*POSITIVE_ACTIONS)).select(
+        "event_id", "user_id", "item_id", F.col("timestamp").alias("acted_at"), F.col("request_id").alias("named")
+    )
+    window = F.expr(f"INTERVAL {int(CLICK_WINDOW.total_seconds())} SECONDS")
+    attributed = (
+        shown.join(acted, ["user_id", "item_id"])
+        .where(F.col("acted_at").between(F.col("timestamp"), F.col("timestamp") + window))
+        .where(F.col("named").isNull() | (F.col("named") == F.col("request_id")))
+        .groupBy("event_id")
+        .agg(F.max_by(F.struct("request_id", "user_id", "item_id"), "timestamp").alias("shown"))
+        .select("shown.*")
+        .distinct()
+        .withColumn("label", F.lit(1))
+    )
+    return shown.join(attributed, ["request_id", "user_id", "item_id"], "left").fillna(0, ["label"])

@@ -1,0 +1,57 @@
+"""The one place where a Spark session is made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """``memory`` is the driver's heap in Spark's notation; ``scratch`` holds shuffle files and is emptied by Spark.
+
+    A few thousand rows a partition cost more in scheduling than in work: keep ``shuffle_partitions`` near the number
+    of cores times two on one machine, hundreds on a cluster.
+    """
+
+    master: str = "local[2]"
+    memory: str = "3g"
+    shuffle_partitions: int = 4
+    scratch: Path | None = None
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+
+
+@contextmanager
+def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
+    """A session in UTC without a UI, stopped at the end so that its memory returns."""
+    builder = (
+        SparkSession.builder.appName(name)
+        .master(settings.master)
+        .config("spark.driver.memory", settings.memory)
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
+        .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+        .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+    )
+    if settings.scratch is not None:
+        settings.scratch.mkdir(parents=True, exist_ok=True)
+        builder = builder.config("spark.local.dir", str(settings.scratch))
+    if settings.s3_endpoint:
+        builder = (
+            builder.config("spark.hadoop.fs.s3a.endpoint", settings.s3_endpoint)
+            .config("spark.hadoop.fs.s3a.endpoint.region", settings.s3_region)
+            .config("spark.hadoop.fs.s3a.path.style.access", "true")
+        )
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    try:
+        yield session
+    finally:
+        session.stop()

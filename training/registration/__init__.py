@@ -1,0 +1,1 @@
+"""A run and its release as MLflow shows them."""

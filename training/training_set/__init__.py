@@ -1,0 +1,1 @@
+"""Labels joined with the features that were known at their moment."""
