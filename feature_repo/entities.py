@@ -2,7 +2,7 @@
 
 from feast import Entity, ValueType
 
-PROJECT = "headwater"
+
 
 USER = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING, description="who is recommended to")
 ITEM = Entity(name="item", join_keys=["item_id"], value_type=ValueType.STRING, description="what is recommended")

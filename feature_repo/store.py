@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from feast import FeatureStore, RepoConfig
 
-from feature_repo.entities import ENTITIES, PROJECT
+from feature_repo.entities import ENTITIES
+from feature_repo.online import PROJECT
 from feature_repo.sources import Offline
 from feature_repo.views import views
 

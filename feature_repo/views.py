@@ -1,16 +1,15 @@
-"""The Feast views: daily features of users and items, and their vectors under a release."""
+"""The Feast views of every declaration in ``feature_repo.online``, over Parquet files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from feast import FeatureView, Field
-from feast.types import Array, Float32
+from feast.types import Array, Float32, Int64, String
 
 from feature_repo import item_daily, user_daily
 from feature_repo.daily import TIME_TO_LIVE, DailyFeature
 from feature_repo.entities import ENTITIES
+from feature_repo.online import VIEWS, FieldType
 from feature_repo.sources import Offline, parquet_source
-
-USER_VECTOR, ITEM_VECTOR, VECTOR = "user_vector", "item_vector", "vector"
 
 DAILY: dict[str, tuple[str, tuple[DailyFeature, ...]]] = {
     user_daily.VIEW: (user_daily.ENTITY, user_daily.FEATURES),
@@ -18,41 +17,43 @@ DAILY: dict[str, tuple[str, tuple[DailyFeature, ...]]] = {
 }
 """Daily views: name → (join key, features)."""
 
-VECTORS: dict[str, tuple[str, ...]] = {USER_VECTOR: ("user_id", "release"), ITEM_VECTOR: ("item_id", "release")}
-"""Vector views: name → join keys."""
+VERSIONS = {feature.name: feature.version for _, features in DAILY.values() for feature in features}
+"""Version of every daily feature."""
+
+_TYPES = {
+    FieldType.STRING: String,
+    FieldType.INT64: Int64,
+    FieldType.FLOAT32: Float32,
+    FieldType.STRING_LIST: Array(String),
+    FieldType.INT64_LIST: Array(Int64),
+    FieldType.FLOAT32_LIST: Array(Float32),
+}
 
 
-def _view(name: str, join_keys: Sequence[str], fields: list[Field], path: str, offline: Offline) -> FeatureView:
+def feature_view(name: str, path: str, offline: Offline) -> FeatureView:
+    """The view of this name over the Parquet files at ``path``. Raises KeyError for a name that is not declared."""
+    declared = VIEWS[name]
+    fields = [
+        Field(
+            name=field.name,
+            dtype=_TYPES[field.type],
+            description=field.meaning,
+            tags={"version": str(VERSIONS[field.name])} if field.name in VERSIONS else {},
+        )
+        for field in declared.fields
+    ]
     return FeatureView(
         name=name,
-        entities=[ENTITIES[key] for key in join_keys],
+        entities=[ENTITIES[key] for key in declared.join_keys],
         schema=fields,
         ttl=TIME_TO_LIVE,
         source=parquet_source(f"{name}_source", path, offline),
     )
 
 
-def daily_view(name: str, path: str, offline: Offline) -> FeatureView:
-    """The view of DAILY with this name over the snapshots at ``path``. Raises KeyError for another name."""
-    join_key, features = DAILY[name]
-    fields = [
-        Field(name=feature.name, dtype=Float32, description=feature.meaning, tags={"version": str(feature.version)})
-        for feature in features
-    ]
-    return _view(name, (join_key,), fields, path, offline)
-
-
-def vector_view(name: str, path: str, offline: Offline) -> FeatureView:
-    """The view of VECTORS with this name over the vectors at ``path``. Raises KeyError for another name."""
-    return _view(name, VECTORS[name], [Field(name=VECTOR, dtype=Array(Float32))], path, offline)
-
-
 def views(paths: Mapping[str, str], offline: Offline) -> list[FeatureView]:
     """A view for each name in ``paths`` (name → where its Parquet files are)."""
-    return [
-        daily_view(name, path, offline) if name in DAILY else vector_view(name, path, offline)
-        for name, path in paths.items()
-    ]
+    return [feature_view(name, path, offline) for name, path in paths.items()]
 
 
 def feature_names(view: str) -> list[str]:

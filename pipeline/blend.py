@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ranking_features import RANKING_FEATURES
+from pipeline.ranking_columns import RANKING_FEATURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.catalogue import Item
+from pipeline.sparse import SparseRows
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,17 @@ class Items:
     def born(self) -> npt.NDArray[np.float64]:
         """float64[n]: when the item came to be, created_at or else the first time anyone acted on it; NaN unknown."""
         return np.where(np.isnan(self.created_at), self.first_seen, self.created_at)
+
+    @cached_property
+    def totals(self) -> tuple[float, float]:
+        """Actions on all items, ever and in the last 28 days."""
+        return float(self.count.sum()), float(self.count_28d.sum())
+
+    @cached_property
+    def category_lists(self) -> SparseRows:
+        """Each item's categories as a sparse matrix of ones."""
+        ones = np.broadcast_to(np.float32(1), self.category_indices.shape)
+        return SparseRows(self.category_indptr, self.category_indices, ones)
 
     def title(self, row: int) -> str:
         """What to call the item to a person: its title, else its id."""

@@ -52,7 +52,9 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     )
     rates = (
         hourly.groupBy("user_id", F.to_date("hour").alias("day"))
-        .agg(F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), F.count("*").alias("hours"))
+        .agg(
+            F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), F.count("*").alias("hours")
+        )
         .groupBy("user_id")
         .agg(
             F.sum("n").alias("actions"),

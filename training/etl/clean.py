@@ -47,7 +47,8 @@ def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseR
         F.col("reason").isNotNull(), F.col("received_at").asc_nulls_last(), "origin"
     )
     once = checked.withColumn(
-        "reason", F.when(F.col("reason").isNull() & (F.row_number().over(first) > 1), DUPLICATE).otherwise(F.col("reason"))
+        "reason",
+        F.when(F.col("reason").isNull() & (F.row_number().over(first) > 1), DUPLICATE).otherwise(F.col("reason")),
     ).persist()
     sound = once.where("reason is null")
     abusers = judge(behaviour(sound, rules), rules).withColumnRenamed("reason", "abuse")

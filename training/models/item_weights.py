@@ -43,7 +43,7 @@ class ItemWeights:
     def export(self, release_dir: Path) -> None:
         """``<folder>/{indptr int64, indices int32, data float32}.npy`` and ``settings.json``; a dense matrix is left
         out, it is no source of a release."""
-        if self.folder is None or not sparse.issparse(self.weights):
+        if self.folder is None or isinstance(self.weights, np.ndarray):
             return
         folder = release_dir / self.folder
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ counts take its place. Unordered data has no next item: then it is the plain reg
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +94,7 @@ def _transitions(sequences: Sequences, settings: SequentialSettings, progress: P
     share = np.cumsum(counts * len(lags)) // settings.pairs_at_once
     cuts = [0, *(np.flatnonzero(np.diff(share)) + 1).tolist(), n]
     parts = []
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in pairwise(cuts):
         at = by_item[bounds[start] : bounds[stop]]
         sources = [at[from_end[at] >= lag] for lag, _ in lags]
         row = np.concatenate([sequences.rows[s] for s in sources]) - start

@@ -48,4 +48,3 @@ def training_set(
         return empty
     with feature_store(registry, paths, offline, spark_conf=spark_conf) as store:
         return join(labels, store)
-

@@ -32,8 +32,9 @@ def _snapshots(seed: int, entity: str, features: list[str]) -> pd.DataFrame:
 def _write(rows: pd.DataFrame, folder: Path) -> str:
     folder.mkdir(parents=True)
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    at = table.column_names.index("event_timestamp")
-    pq.write_table(table.set_column(at, "event_timestamp", table["event_timestamp"].cast(MOMENT)), folder / "a.parquet")
+    types = {"event_timestamp": MOMENT, rows.columns[0]: pa.string()}
+    schema = pa.schema([(name, types.get(name, pa.float32())) for name in table.column_names])
+    pq.write_table(table.cast(schema), folder / "part.parquet")
     return str(folder / "*.parquet")
 
 

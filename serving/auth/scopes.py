@@ -1,0 +1,11 @@
+"""What a token may allow."""
+
+RECOMMENDATIONS_READ = "recommendations:read"
+EVENTS_WRITE = "events:write"
+CATALOGUE_WRITE = "catalogue:write"
+EXPERIMENTS_READ = "experiments:read"
+ADMIN = "admin"
+
+SCOPES = (RECOMMENDATIONS_READ, EVENTS_WRITE, CATALOGUE_WRITE, EXPERIMENTS_READ, ADMIN)
+DEFAULT_SCOPES = tuple(scope for scope in SCOPES if scope != ADMIN)
+"""What the embedded issuer gives when nothing is asked for."""

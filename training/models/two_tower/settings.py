@@ -1,0 +1,51 @@
+"""What a two-tower run is told."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Variant = Literal["auto", "pooled", "causal", "set"]
+
+CAUSAL_POSITIONS_PER_SECOND = 40_000
+"""What two cores train of the causal variant: from this the number of passes that a budget allows is told."""
+
+
+@dataclass(frozen=True)
+class TwoTowerSettings:
+    """``variant``: ``pooled`` (learned recency-weighted pools of the last actions: quick), ``causal`` (causal
+    transformer: better once it has ``causal_passes`` over the data), ``set`` (order unknown), ``auto`` chooses by
+    data and budget. ``size`` is the vectors' dimension. Dropouts are shares; ``id_dropout`` teaches the item tower to
+    do without an id, ``token_dropout`` the user tower to do without an action, ``gap_dropout`` without times.
+    ``passes`` ends training before the budget does. ``validation_users`` give up their last action for the curves.
+    """
+
+    variant: Variant = "auto"
+    size: int = 128
+    window: int = 100
+    batch_windows: int = 32
+    negatives: int = 1000
+    pools: int = 5
+    heads: int = 4
+    blocks: int = 2
+    dropout: float = 0.25
+    token_dropout: float = 0.1
+    id_dropout: float = 0.05
+    gap_dropout: float = 0.1
+    learning_rate: float = 0.0
+    clip: float = 5.0
+    warm_up: float = 0.03
+    passes: float = 60.0
+    causal_passes: float = 8.0
+    validation_users: int = 1024
+    validations: int = 10
+    full_softmax_items: int = 1000
+
+    def resolved(self, actions: int, ordered: bool, budget_seconds: float) -> "TwoTowerSettings":
+        """With the variant chosen for ``actions`` actions, and its learning rate and dropout."""
+        variant: Variant = self.variant
+        if not ordered:
+            variant = "set"
+        elif variant == "auto":
+            passes = budget_seconds * CAUSAL_POSITIONS_PER_SECOND / max(actions, 1)
+            variant = "causal" if passes >= self.causal_passes else "pooled"
+        rate = self.learning_rate or (1.5e-3 if variant == "causal" else 2e-3)
+        return replace(self, variant=variant, learning_rate=rate)

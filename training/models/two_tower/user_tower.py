@@ -1,0 +1,164 @@
+"""The user tower: recent actions become a vector. It knows no user id, so a new user has a vector after one action."""
+
+from typing import Any
+
+import numpy as np
+
+from contracts.events import ACTION_CODES
+from training.models.two_tower.settings import TwoTowerSettings
+from training.models.two_tower.stream import GAP_BUCKETS
+from training.tensorflow_runtime import load
+
+tf = load()
+
+POOL_DECAYS = (0.5, 2.0, 6.0, 20.0, 60.0)
+"""Decay, in actions, that each pool starts from."""
+
+_MASKED = -1e9
+
+
+def attend(logits: Any, allowed: Any, values: Any) -> Any:
+    """Softmax of ``logits`` [..., T, S] over the places ``allowed`` (0 or 1), times ``values`` [..., S, d]; zero for a
+    place that may look at nothing."""
+    weights = tf.nn.softmax(logits + (1.0 - allowed) * _MASKED) * allowed
+    return tf.matmul(weights, values)
+
+
+class PooledContext(tf.keras.layers.Layer):  # type: ignore[misc]
+    """Weighted means of the past, several side by side, each with a learned weight a lag and a content; then an MLP
+    with a linear skip. Of a set, whose order says nothing, the lags are left out."""
+
+    def __init__(self, settings: TwoTowerSettings, seed: int) -> None:
+        super().__init__(name="pooled")
+        self._lagged = settings.variant != "set"
+        lag = np.arange(settings.window, dtype=np.float32)
+        decays = np.resize(POOL_DECAYS, settings.pools)
+        self.lags = self.add_weight(
+            "lags",
+            (settings.pools, settings.window),
+            initializer=tf.constant_initializer(-lag / decays[:, None]),
+            trainable=self._lagged,
+        )
+        initial = [tf.keras.initializers.GlorotUniform(seed=seed + i) for i in range(5)]
+        # A set has no lag to tell its pools apart: their contents start different.
+        content = "zeros" if self._lagged else initial[4]
+        self.content = tf.keras.layers.Dense(settings.pools, use_bias=False, kernel_initializer=content)
+        self.hidden = tf.keras.layers.Dense(4 * settings.size, activation="relu", kernel_initializer=initial[0])
+        self.request = tf.keras.layers.Dense(4 * settings.size, use_bias=False, kernel_initializer=initial[1])
+        self.out = tf.keras.layers.Dense(settings.size, kernel_initializer=initial[2])
+        self.skip = tf.keras.layers.Dense(settings.size, use_bias=False, kernel_initializer=initial[3])
+        self.dropout = tf.keras.layers.Dropout(settings.dropout, seed=seed)
+
+    def call(self, tokens: Any, allowed: Any, lag: Any, request: Any, last: bool, training: bool = False) -> Any:
+        """[B, T, size] for tokens [B, T, size], or [B, 1, size] for the last place only."""
+        if last:
+            allowed, lag, request = allowed[:, -1:], lag[-1:], request[:, -1:]
+        logits = tf.transpose(self.content(tokens), [0, 2, 1])[:, :, None, :]
+        if self._lagged:
+            logits += tf.gather(self.lags, lag, axis=1)[None]
+        else:
+            logits += tf.zeros_like(allowed)[:, None]
+        pooled = attend(logits, allowed[:, None], tokens[:, None])
+        shape = tf.shape(pooled)
+        pools, size = pooled.shape[1], pooled.shape[3]
+        pooled = tf.reshape(tf.transpose(pooled, [0, 2, 1, 3]), [shape[0], shape[2], pools * size])
+        hidden = self.hidden(pooled) + self.request(request)
+        return self.out(self.dropout(hidden, training=training)) + self.skip(pooled)
+
+
+class CausalBlock(tf.keras.layers.Layer):  # type: ignore[misc]
+    """A pre-norm transformer block whose heads see places by lag only, starting from decays like ALiBi's."""
+
+    def __init__(self, settings: TwoTowerSettings, seed: int, name: str) -> None:
+        super().__init__(name=name)
+        self._heads, self._size = settings.heads, settings.size
+        slopes = 2.0 ** (-8.0 * np.arange(1, settings.heads + 1) / settings.heads)
+        lag = np.arange(settings.window, dtype=np.float32)
+        self.lags = self.add_weight(
+            "lags",
+            (settings.heads, settings.window),
+            initializer=tf.constant_initializer((-slopes[:, None] * lag).astype(np.float32)),
+        )
+        initial = [tf.keras.initializers.GlorotUniform(seed=seed + i) for i in range(5)]
+        self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
+        self.query = tf.keras.layers.Dense(settings.size, kernel_initializer=initial[0])
+        self.key_value = tf.keras.layers.Dense(2 * settings.size, kernel_initializer=initial[1])
+        self.merge = tf.keras.layers.Dense(settings.size, kernel_initializer=initial[2])
+        self.forward_norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
+        self.wide = tf.keras.layers.Dense(2 * settings.size, activation="gelu", kernel_initializer=initial[3])
+        self.narrow = tf.keras.layers.Dense(settings.size, kernel_initializer=initial[4])
+        self.dropout = tf.keras.layers.Dropout(settings.dropout, seed=seed)
+
+    def _split(self, values: Any) -> Any:
+        shape = tf.shape(values)
+        heads = tf.reshape(values, [shape[0], shape[1], self._heads, self._size // self._heads])
+        return tf.transpose(heads, [0, 2, 1, 3])
+
+    def call(self, hidden: Any, allowed: Any, lag: Any, last: bool, training: bool = False) -> Any:
+        """[B, T, size], or [B, 1, size] for the last place only."""
+        normal = self.norm(hidden)
+        key, value = tf.split(self.key_value(normal), 2, axis=-1)
+        if last:
+            hidden, normal, allowed, lag = hidden[:, -1:], normal[:, -1:], allowed[:, -1:], lag[-1:]
+        query = self._split(self.query(normal)) * (self._size / self._heads) ** -0.5
+        logits = tf.matmul(query, self._split(key), transpose_b=True) + tf.gather(self.lags, lag, axis=1)[None]
+        seen = tf.transpose(attend(logits, allowed[:, None], self._split(value)), [0, 2, 1, 3])
+        seen = self.merge(tf.reshape(seen, tf.shape(hidden)))
+        hidden += self.dropout(seen, training=training)
+        forward = self.narrow(self.wide(self.forward_norm(hidden)))
+        return hidden + self.dropout(forward, training=training)
+
+
+class CausalContext(tf.keras.layers.Layer):  # type: ignore[misc]
+    """Causal blocks, a norm and a linear map."""
+
+    def __init__(self, settings: TwoTowerSettings, seed: int) -> None:
+        super().__init__(name="causal")
+        self.blocks = [CausalBlock(settings, seed + 10 * i, f"block_{i}") for i in range(settings.blocks)]
+        initial = tf.keras.initializers.GlorotUniform(seed=seed)
+        self.request = tf.keras.layers.Dense(settings.size, use_bias=False, kernel_initializer=initial)
+        self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
+        self.out = tf.keras.layers.Dense(settings.size, kernel_initializer=initial)
+        self.dropout = tf.keras.layers.Dropout(settings.dropout, seed=seed)
+
+    def call(self, tokens: Any, allowed: Any, lag: Any, request: Any, last: bool, training: bool = False) -> Any:
+        """[B, T, size] for tokens [B, T, size], or [B, 1, size] for the last place only."""
+        hidden = self.dropout(tokens, training=training)
+        for block in self.blocks[:-1]:
+            hidden = block(hidden, allowed, lag, last=False, training=training)
+        hidden = self.blocks[-1](hidden, allowed, lag, last=last, training=training)
+        return self.out(self.norm(hidden + self.request(request[:, -1:] if last else request)))
+
+
+class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
+    """Actions' item vectors, kinds and gaps, and the user's features at the request → user vector."""
+
+    def __init__(self, settings: TwoTowerSettings, seed: int) -> None:
+        super().__init__(name="user_tower")
+        self._settings = settings
+        self.actions = self.add_weight("actions", (max(ACTION_CODES.values()) + 1, settings.size), initializer="zeros")
+        self.gaps = self.add_weight("gaps", (GAP_BUCKETS, settings.size), initializer="zeros")
+        causal = settings.variant == "causal"
+        self.context = CausalContext(settings, seed) if causal else PooledContext(settings, seed)
+        self._bias = tf.one_hot(settings.size - 1, settings.size)
+
+    def call(
+        self,
+        vectors: Any,
+        actions: Any,
+        gaps: Any,
+        allowed: Any,
+        request: Any,
+        last: bool = False,
+        training: bool = False,
+    ) -> Any:
+        """``vectors`` [B, T, size], ``actions`` and ``gaps`` int [B, T], ``allowed`` [B, T, T] (1 where place t may look
+        at place s), ``request`` [B, T, F] → [B, T, size], or [B, 1, size] with ``last``. The last coordinate is 1."""
+        if training and self._settings.token_dropout:
+            kept = tf.random.uniform(tf.shape(vectors)[:2]) >= self._settings.token_dropout
+            vectors *= tf.cast(kept, tf.float32)[..., None]
+        tokens = vectors + tf.gather(self.actions, actions) + tf.gather(self.gaps, gaps)
+        place = tf.range(tf.shape(tokens)[1])
+        lag = tf.clip_by_value(place[:, None] - place[None, :], 0, self._settings.window - 1)
+        context = self.context(tokens, allowed, lag, request, last=last, training=training)
+        return context * (1.0 - self._bias) + self._bias

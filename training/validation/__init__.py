@@ -1,0 +1,1 @@
+"""Great Expectations between the lake and training: a broken day stops here."""
