@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.clock import Clock, parse_clock
 
+SECRETS = Path("/run/secrets")
+"""Where containers mount secrets: a file named like the variable is read as its value."""
+
 PORT_OFFSETS = {
     "gateway_port": 0,
     "gateway_metrics_port": 1,
@@ -34,7 +37,9 @@ PORT_OFFSETS = {
 class Settings(BaseSettings):
     """All settings of all programs."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     home: Path = Field(Path(".headwater"), description="state of the embedded stack, releases, runs and the local lake")
     port_base: int = Field(17400, ge=1024, le=65000, description="first port of the embedded stack")

@@ -1,7 +1,7 @@
 """What stands in the online store: every Feast view's name, join keys, fields and types, declared once.
 
 ``feature_repo.views`` makes Feast's views of it, ``redis_reader`` and ``redis_writer`` the bytes. The timestamp of a
-row of ``user_activity``, ``user_seen`` and ``user_vector`` is the version of the state that it was made of (microseconds
+row of ``user_activity``, ``user_seen`` and ``user_vector`` is the version of the state it was made of (microseconds
 since 1970, see ``feature_repo.redis_writer.next_version``); event times live inside the row, since Feast drops a write
 that is not later.
 """

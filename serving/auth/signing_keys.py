@@ -14,7 +14,7 @@ _CURVE = "P-256"
 
 
 class SigningKeys:
-    """Every key that may have signed a token still valid; the newest signs. Files are named so that they sort by age."""
+    """Every key that may have signed a token still valid; the newest signs. File names sort by age."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

@@ -1,4 +1,4 @@
-"""Paired bootstrap intervals over users: percentile method (Efron & Tibshirani, An Introduction to the Bootstrap, 13.3).
+"""Paired bootstrap intervals over users, percentile method (Efron & Tibshirani 1993, chapter 13.3).
 
 All metrics and models of a call are resampled with the same users, so differences keep their pairing.
 """

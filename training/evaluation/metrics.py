@@ -1,9 +1,9 @@
 """Accuracy and beyond-accuracy metrics over all items, streamed a block of users at a time.
 
-recall@k: share of a user's targets in the first k. hit@k: whether any is. ndcg@k: binary gains, discount
+recall@k: share of a user's targets in the first k. hit_rate@k: whether any is. ndcg@k: binary gains, discount
 1 / log2(rank + 1), divided by the best that min(targets, k) hits could give (Järvelin & Kekäläinen, TOIS 2002).
 mrr: reciprocal rank of the first target. coverage@k: share of the catalogue in anyone's first k. diversity@k: one
-minus the mean Jaccard similarity of categories over the pairs of a list (intra-list distance, Ziegler et al., WWW 2005).
+minus the mean Jaccard similarity of categories over the pairs of a list (Ziegler et al., WWW 2005).
 novelty@k: mean −log2 of the share of interactions that an item has (Vargas & Castells, RecSys 2011).
 Means are over users; every user counts once.
 """
@@ -137,7 +137,7 @@ def accuracy(ranks: Rows, indptr: npt.NDArray[np.int64], ks: Sequence[int]) -> d
         best = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(2, k + 2)))])
         found[f"recall@{k}"] = hits / counts
         found[f"ndcg@{k}"] = np.add.reduceat(np.where(inside, gains, 0.0), starts) / best[np.minimum(counts, k)]
-        found[f"hit@{k}"] = (hits > 0).astype(np.float64)
+        found[f"hit_rate@{k}"] = (hits > 0).astype(np.float64)
     found["mrr"] = np.where(first == NEVER, 0.0, 1.0 / first)
     return found
 

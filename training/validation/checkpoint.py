@@ -46,7 +46,8 @@ def validate(name: str, frame: pd.DataFrame, expectations: Sequence[Expectation]
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_or_update_pandas(name)
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-    suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=list(expectations)))
+    fresh = [expectation.copy(update={"id": None}) for expectation in expectations]
+    suite = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=fresh))
     definition = context.validation_definitions.add_or_update(
         gx.ValidationDefinition(name=name, data=batch, suite=suite)
     )
