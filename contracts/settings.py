@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     release_grace_days: float = Field(2.0, ge=0, description="how long the vectors of a superseded release stay online")
     train_seconds: int = Field(90, ge=1, description="training budget of the daily two-tower")
     train_min_rows: int = Field(1000, ge=1)
+    train_days: int = Field(1825, ge=1, description="days before the end of the interval that the daily run reads")
+    train_seed: int = Field(7, ge=0, description="seed of the daily run")
+    train_label_rows: int = Field(500_000, ge=1, description="newest labels that the point-in-time training set holds")
+    train_holdout_share: float = Field(0.05, gt=0, lt=0.5, description="newest interactions, kept from training")
+    train_max_user_share: float = Field(0.2, gt=0, le=1, description="a user with more of all rows stops the run")
+    spark_shuffle_partitions: int = Field(4, ge=1)
     gate_metric: str = "ndcg@10"
     gate_margin: float = Field(0.02, ge=0, description="non-inferiority margin, as a share of the champion's metric")
     gate_strict: bool = Field(

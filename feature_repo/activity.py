@@ -125,10 +125,17 @@ def contains(state: UserActivity, happening: Happening) -> bool:
 
 
 def merge(one: UserActivity, other: UserActivity) -> UserActivity:
-    """The state that both sets of events together give: a bulk load beside a running stream loses nothing."""
+    """The state that both sets of events together give: a bulk load beside a running stream loses nothing.
+
+    Returns ``one`` itself where ``other`` adds nothing.
+    """
+    acts = one.acts
     for act in other.acts:
-        one = fold(one, Happening(*act))
-    return UserActivity(one.acts, *max((one.partition, one.offset), (other.partition, other.offset)))
+        acts = _insert(acts, act)
+    place = max((one.partition, one.offset), (other.partition, other.offset))
+    if acts is one.acts and place == (one.partition, one.offset):
+        return one
+    return UserActivity(acts, *place)
 
 
 def counters(state: UserActivity) -> dict[str, float]:

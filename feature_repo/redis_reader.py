@@ -140,7 +140,7 @@ def read_items_daily(
 
 def trending_key(project: str, partition: int, day: int) -> bytes:
     """The hash item id → whole-number weight of one partition and day (see ``feature_repo.trending``)."""
-    return f"trending:{project}:{partition}:{day}".encode()
+    return f"trending:{{{project}:{partition}}}:{day}".encode()
 
 
 def _trending_scores(replies: Sequence[dict[bytes, bytes]], days: Sequence[int], now: float) -> dict[str, float]:

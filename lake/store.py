@@ -11,11 +11,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from contracts.clock import Clock
 from contracts.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from lake.keys import first_of_each, missing_from
+from lake.batches import CountedBatches
+from lake.keys import differing, first_of_each, last_of_each, missing_from
 from lake.tables import DAY, TABLES
 
 Days = tuple[date, date]
 """First and last day, both included."""
+
+MERGE = "headwater merge"
+"""Application id under which merges commit: two of them cannot commit the same number, so the later looks again."""
 
 RETRIES = 20
 """Attempts of a commit that others may win first."""
@@ -125,10 +129,29 @@ class Lake:
         wanted = list(columns) if columns else (TABLES[table].schema.names if table in TABLES else None)
         return opened.to_pyarrow_dataset(partitions=filters).to_table(columns=wanted)
 
+    def scan(self, table: str, condition: pc.Expression | None = None) -> pa.RecordBatchReader:
+        """Committed rows as ``read`` gives them, as a stream of bounded memory; ``condition`` picks rows."""
+        opened = self.open(table)
+        if opened is None:
+            return self.read(table).to_reader()
+        names = TABLES[table].schema.names if table in TABLES else None
+        return opened.to_pyarrow_dataset().scanner(columns=names, filter=condition).to_reader()
+
     def count(self, table: str) -> int:
         """Number of committed rows, 0 when absent."""
         opened = self.open(table)
         return 0 if opened is None else int(opened.count())
+
+    def tables(self) -> list[str]:
+        """Names of the tables that have a commit, declared or derived, in order."""
+        options = self.storage_options or {}
+        if not self.root.startswith("s3://"):
+            root = Path(self.root)
+            return sorted(path.parent.name for path in root.glob("*/_delta_log")) if root.is_dir() else []
+        filesystem, path = s3_filesystem(self.root, options)
+        selector = fs.FileSelector(path, allow_not_found=True)
+        folders = [entry for entry in filesystem.get_file_info(selector) if entry.type == fs.FileType.Directory]
+        return sorted(folder.base_name for folder in folders if self.open(folder.base_name))
 
     def append(self, table: str, rows: pa.Table, *, transaction: tuple[str, int] | None = None) -> None:
         """Adds rows in one commit.
@@ -186,26 +209,60 @@ class Lake:
     def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> int:
         """Inserts the rows whose ``key`` columns are not in the table yet; the first of equal keys wins.
 
-        Partitioned tables look for the key within the row's day. Returns the number inserted. Two merges at once
-        never insert one key twice: the one that commits later looks again.
+        Partitioned tables look for the key between the rows' first and last day. Returns the number inserted. Two
+        merges at once never insert one key twice: the one that commits later looks again.
         """
         rows = first_of_each(_conform(table, rows), key)
-        columns = [*key, DAY] if DAY in rows.column_names else list(key)
+        if not rows.num_rows:
+            return 0
+        span = pc.min_max(rows[DAY]).as_py() if DAY in rows.column_names else None
+        days = (span["min"], span["max"]) if span else None
+        return self.insert(table, lambda existing: missing_from(rows, existing, key).to_reader(), key, days)
+
+    def insert(
+        self,
+        table: str,
+        missing_from: Callable[[pa.Table], pa.RecordBatchReader],
+        key: Sequence[str],
+        days: Days | None = None,
+    ) -> int:
+        """Merge of a stream: ``missing_from`` gets the ``key`` columns of the table's rows (of ``days``), and returns
+        the rows to be added, in the stored schema. It is called again when another writer was quicker.
+        """
 
         def attempt() -> int:
-            opened = self.open(table)
-            fresh = rows
-            guard = ("merge", 1)
-            if opened is not None:
-                span = pc.min_max(rows[DAY]).as_py() if DAY in rows.column_names and rows.num_rows else None
-                days = (span["min"], span["max"]) if span else None
-                fresh = missing_from(rows, self.read(table, columns, days), columns)
-                guard = ("merge", (opened.transaction_version("merge") or 0) + 1)
-            if fresh.num_rows:
-                self._write(table, fresh, mode="append", transaction=guard)
-            return int(fresh.num_rows)
+            version = self.committed_version(table, MERGE)
+            found = self._keys(table, key, days)
+            counted = CountedBatches(missing_from(found))
+            if counted.empty:
+                return 0
+            self._write(table, counted.reader(), mode="append", transaction=(MERGE, version + 1))
+            return counted.rows
 
         return self._retry(table, attempt)
+
+    def upsert(self, table: str, rows: pa.Table, key: Sequence[str]) -> int:
+        """Adds rows and replaces those with the same ``key``, in one commit; the last of equal keys wins.
+
+        Returns the number of rows that are new or differ; none of them, no commit.
+        """
+        rows = last_of_each(_conform(table, rows), key)
+
+        def attempt() -> int:
+            version = self.committed_version(table, MERGE)
+            found = self.read(table, rows.column_names) if self.open(table) else rows.slice(0, 0)
+            changed = differing(rows, found, key)
+            if changed.num_rows:
+                kept = missing_from(found, changed, key)
+                self._write(table, pa.concat_tables([kept, changed]), mode="overwrite", transaction=(MERGE, version + 1))
+            return int(changed.num_rows)
+
+        return self._retry(table, attempt)
+
+    def _keys(self, table: str, key: Sequence[str], days: Days | None) -> pa.Table:
+        if table not in TABLES and self.open(table) is None:
+            return pa.table({name: pa.array([], pa.string()) for name in key})
+        return self.read(table, list(key), days)
 
     def compact(self, table: str) -> int:
         """Joins small files of a day into larger ones, in one commit. Returns the number of files removed."""
@@ -230,7 +287,7 @@ class Lake:
     def _write(
         self,
         table: str,
-        rows: pa.Table,
+        rows: pa.Table | pa.RecordBatchReader,
         *,
         mode: str,
         predicate: str | None = None,
@@ -241,7 +298,7 @@ class Lake:
             self.uri(table),
             rows,
             mode=mode,
-            partition_by=[DAY] if DAY in rows.column_names else None,
+            partition_by=[DAY] if DAY in rows.schema.names else None,
             schema_mode="overwrite" if mode == "overwrite" and predicate is None else "merge",
             predicate=predicate,
             storage_options=self.storage_options,

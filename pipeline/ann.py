@@ -28,9 +28,7 @@ class AnnIndex(Protocol):
 class ExactIndex:
     """Every item compared: the truth that other indexes are measured against, and right for small catalogues."""
 
-    def __init__(
-        self, vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.int32] | None = None
-    ) -> None:
+    def __init__(self, vectors: npt.NDArray[np.float32], rows: npt.NDArray[np.int32] | None = None) -> None:
         """``vectors`` float32[n, d]; ``rows`` int32[n] are their item rows, 0 … n − 1 when left out."""
         self._vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         self._rows = np.arange(len(vectors), dtype=np.int32) if rows is None else rows

@@ -1,6 +1,7 @@
 """A release directory opened for the request path: arrays mapped from its files, nothing computed per request."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from contracts.errors import InvalidInputError
+from contracts.release import HISTORY_LENGTH
 from pipeline.blend import Blend
 from pipeline.items import Items
 from pipeline.sparse import SparseRows
@@ -17,7 +19,8 @@ from pipeline.sparse import SparseRows
 
 @dataclass(frozen=True, slots=True)
 class SequentialWeights:
-    """Item → next-item weights and how the past fades: ``half_life`` in actions, ``window`` actions are read."""
+    """Item → next-item weights and how the past fades: ``half_life`` in actions (infinite: it does not), ``window``
+    actions are read."""
 
     weights: SparseRows
     half_life: float
@@ -125,7 +128,9 @@ def _sequential(directory: Path) -> SequentialWeights | None:
     if not directory.exists():
         return None
     settings = json.loads((directory / "settings.json").read_text())
-    return SequentialWeights(SparseRows.load(directory), float(settings["half_life"]), int(settings["window"]))
+    return SequentialWeights(
+        SparseRows.load(directory), settings["half_life"] or math.inf, settings["window"] or HISTORY_LENGTH
+    )
 
 
 def _sparse(directory: Path) -> SparseRows | None:

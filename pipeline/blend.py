@@ -23,8 +23,8 @@ class Blend:
     def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32[n] for ``features`` float32[n, K] (columns RANKING_FEATURES)."""
         at = [RANKING_FEATURES.index(name) for name in self.columns]
-        score: npt.NDArray[np.float32] = ((features[:, at] - self.mean) / self.scale) @ self.weights
-        return score
+        score = ((features[:, at] - self.mean) / self.scale) @ self.weights
+        return score.astype(np.float32)
 
     def save(self, path: Path) -> None:
         """Writes the JSON that ``load`` reads."""

@@ -113,7 +113,9 @@ class Items:
             row_of={**self.row_of, **{i: len(self) + k for k, i in enumerate(ids)}},
             titles=[*self.titles, *(item.title for item in added)],
             categories=tuple(names),
-            category_indptr=np.concatenate([self.category_indptr, self.category_indptr[-1] + np.cumsum(lengths, dtype=np.int64)]),
+            category_indptr=np.concatenate(
+                [self.category_indptr, self.category_indptr[-1] + np.cumsum(lengths, dtype=np.int64)]
+            ),
             category_indices=np.concatenate(
                 [self.category_indices, np.array([position[c] for item in added for c in item.category], np.int32)]
             ),

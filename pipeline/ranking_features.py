@@ -1,5 +1,7 @@
 """The features that rank: one function for training and serving, so that both see the same numbers."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,6 +25,7 @@ DAY_SECONDS = 86400.0
 
 _Column = npt.NDArray[np.float32]
 _Rows = npt.NDArray[np.int32]
+_Value = npt.NDArray[np.float32] | npt.NDArray[np.bool_] | npt.NDArray[np.floating[Any]] | float
 
 
 def ranking_features(user: UserContext, candidates: Candidates, artifacts: Artifacts) -> npt.NDArray[np.float32]:
@@ -31,7 +34,7 @@ def ranking_features(user: UserContext, candidates: Candidates, artifacts: Artif
     rows = candidates.rows
     if not len(rows):
         return np.empty((0, len(RANKING_FEATURES)), np.float32)
-    columns: dict[str, _Column | float] = {}
+    columns: dict[str, _Value] = {}
     for source in SCORED_SOURCES:
         score = _source_scores(source, user, rows, artifacts)
         columns[f"{source}_score"] = score
@@ -78,7 +81,7 @@ def _row_of(matrix: SparseRows | None, source: int, rows: _Rows) -> _Column:
     return lookup(*matrix.weighted_sum(one, np.ones(1, np.float32)), rows)
 
 
-def _transition_columns(history: History, rows: _Rows, artifacts: Artifacts) -> dict[str, _Column | float]:
+def _transition_columns(history: History, rows: _Rows, artifacts: Artifacts) -> dict[str, _Value]:
     names = ("transition", "transition_before", "sequential_last", "item_knn_last")
     if not history.ordered or not len(history):
         return dict.fromkeys(names, 0.0)
@@ -93,7 +96,7 @@ def _transition_columns(history: History, rows: _Rows, artifacts: Artifacts) -> 
     }
 
 
-def _popularity_columns(rows: _Rows, items: Items) -> dict[str, _Column | float]:
+def _popularity_columns(rows: _Rows, items: Items) -> dict[str, _Value]:
     ever, recent = items.count[rows], items.count_28d[rows]
     total, total_recent = items.totals
     return {
@@ -105,7 +108,7 @@ def _popularity_columns(rows: _Rows, items: Items) -> dict[str, _Column | float]
     }
 
 
-def _category_columns(history: History, rows: _Rows, items: Items) -> dict[str, _Column | float]:
+def _category_columns(history: History, rows: _Rows, items: Items) -> dict[str, _Value]:
     long = history.rows
     short = history.last(SHORT).rows if history.ordered else long
     last = history.last(1).rows if history.ordered else long[:0]
@@ -132,11 +135,11 @@ def _category_cosine(
     return cosine
 
 
-def _year_columns(history: History, rows: _Rows, items: Items) -> dict[str, _Column | float]:
+def _year_columns(history: History, rows: _Rows, items: Items) -> dict[str, _Value]:
     year = items.year[rows].astype(np.float32)
     known = year > 0
     seen = items.year[history.last(SHORT).rows if history.ordered else history.rows]
-    columns: dict[str, _Column | float] = {
+    columns: dict[str, _Value] = {
         "year": np.where(known, (year - 2000) / 10, 0),
         "year_known": known,
         "year_distance_short": 0.0,
@@ -150,7 +153,7 @@ def _year_columns(history: History, rows: _Rows, items: Items) -> dict[str, _Col
     return columns
 
 
-def _time_columns(user: UserContext, rows: _Rows, items: Items) -> dict[str, _Column | float]:
+def _time_columns(user: UserContext, rows: _Rows, items: Items) -> dict[str, _Value]:
     times = user.history.times if user.history.ordered else user.history.times[:0]
     gap, session = 0.0, 0
     if len(times):

@@ -58,7 +58,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class AnswerItem:
-    """One item of the answer. ``features`` float32[K] are the dynamic columns that ranked it, empty where no ranker ran."""
+    """One item of the answer. ``features`` float32[K] are the columns that ranked it, empty where nothing ranked it."""
 
     item_id: str
     row: int

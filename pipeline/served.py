@@ -7,7 +7,7 @@ from pipeline.artifacts import Artifacts
 from pipeline.candidates import Source
 from pipeline.ports import Ranker, UserTower
 from pipeline.request import TOTAL_CANDIDATES
-from pipeline.rules.schema import Rules
+from pipeline.rules.bound import BoundRules
 from pipeline.sources import DEFAULT_QUOTAS
 
 
@@ -22,7 +22,7 @@ class ServedRelease:
     release: str
     artifacts: Artifacts
     sources: tuple[Source, ...]
-    rules: Rules
+    rules: BoundRules
     tower: UserTower | None = None
     ranker: Ranker | None = None
     quotas: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_QUOTAS))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class SparseRows:
-    """``indptr`` int64[n + 1], ``indices`` int32[z] and ``data`` float32[z]: row i holds entries indptr[i]:indptr[i + 1]."""
+    """``indptr`` int64[n + 1], ``indices`` int32[z], ``data`` float32[z]: row i is entries indptr[i]:indptr[i + 1]."""
 
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
@@ -20,7 +20,7 @@ class SparseRows:
 
     @classmethod
     def load(cls, directory: Path) -> "SparseRows":
-        """Maps ``indptr.npy``, ``indices.npy`` and ``data.npy``. Raises OSError or ValueError for a missing or damaged file."""
+        """Maps ``indptr.npy``, ``indices.npy``, ``data.npy``. Raises OSError or ValueError for a damaged file."""
         indptr = np.load(directory / "indptr.npy").astype(np.int64, copy=False)
         indices = np.load(directory / "indices.npy", mmap_mode="r")
         data = np.load(directory / "data.npy", mmap_mode="r")

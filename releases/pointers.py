@@ -92,6 +92,8 @@ class Pointers:
         ``operation`` names the reason for moving (an experiment's decision): the same one a second time moves nothing
         and returns what the first made. Raises ConflictError when any pointer has another revision than expected.
         """
+        for move in moves:
+            _known(move.name)
         now = utc(self._clock())
         moved = {}
         try:
@@ -102,7 +104,7 @@ class Pointers:
                 rows = connection.execute(sa.select(POINTERS)).all()
                 current = {r.name: Pointer(r.release_id, r.revision) for r in rows}
                 for move in moves:
-                    before = current.get(_known(move.name), Pointer(None, 0))
+                    before = current.get(move.name, Pointer(None, 0))
                     if before.revision != move.expected_revision:
                         raise ConflictError(
                             f"{move.name} was moved to {before.release_id or 'nothing'} by someone else "

@@ -50,7 +50,7 @@ class Registry:
             if release_id is not None and version is None:
                 problems.append(f"release {release_id} has no version in MLflow, so alias {alias} is not there")
             if version is None and alias in present:
-                self._call("DELETE", "/registered-models/alias", params={"name": MODEL, "alias": alias})
+                self._call("DELETE", "/registered-models/alias", json={"name": MODEL, "alias": alias})
             elif version is not None and present.get(alias) != version:
                 body = {"name": MODEL, "alias": alias, "version": version}
                 self._call("POST", "/registered-models/alias", json=body)

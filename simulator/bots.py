@@ -9,16 +9,16 @@ from simulator.settings import DAY
 from simulator.shelves import Shelves
 from simulator.world import World
 
-ACTIVE_SHARE = 0.35
+ACTIVE_SHARE = 0.2
 """Share of days on which a bot is at work."""
 
-CRAWL_SECONDS = (60.0, 180.0)
+CRAWL_SECONDS = (100.0, 300.0)
 """A crawler views one item after the other at a fixed interval drawn from this range, day and night."""
 
-CLICKER_EVENTS = (100, 400)
+CLICKER_EVENTS = (60, 250)
 """Clicks that a clicker puts on one item in a day."""
 
-SPAM_PAGES = (12, 40)
+SPAM_PAGES = (8, 25)
 """Pages that a spammer loads in a day; it clicks every item of a page within seconds."""
 
 

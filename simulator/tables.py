@@ -32,7 +32,7 @@ def _numbered(prefix: str, numbers: Ints) -> pa.Array:
 
 
 def _numbers(values: Floats) -> pa.Array:
-    return pa.array(values.astype(np.float64), mask=np.isnan(values))
+    return pa.array(np.round(values.astype(np.float64), 6), mask=np.isnan(values))
 
 
 def interactions_table(world: World, actions: Actions, first_event: int) -> pa.Table:
@@ -44,7 +44,7 @@ def interactions_table(world: World, actions: Actions, first_event: int) -> pa.T
             "item_id": _named(world.catalogue.ids, actions.items),
             "action": _named(ACTIONS, actions.actions),
             "timestamp": _times(actions.times),
-            "value": _numbers(np.round(actions.values, 2)),
+            "value": _numbers(actions.values),
             "event_id": _numbered(f"s{world.settings.seed}-", number),
             "request_id": _numbered("r", np.where(actions.requests == NO_REQUEST, -1, actions.requests)),
         }

@@ -16,7 +16,7 @@ _Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """``rows`` int32[≤ count] in the order of the answer, ``pinned`` those that a pin put there, and what was removed."""
+    """``rows`` int32[≤ count] in the order of the answer, ``pinned`` those that a pin put there, what was removed."""
 
     rows: _Rows
     pinned: frozenset[int]

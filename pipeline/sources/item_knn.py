@@ -15,9 +15,7 @@ WINDOW = 50
 """Last actions whose neighbours are summed: bounds the time of a request."""
 
 
-def item_knn_scores(
-    history: History, neighbours: SparseRows
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+def item_knn_scores(history: History, neighbours: SparseRows) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Σ cosine over the distinct items of the last WINDOW actions: columns int32[m], ascending, scores float32[m]."""
     items = np.unique(history.last(WINDOW).rows)
     return neighbours.weighted_sum(items, np.ones(len(items), np.float32))

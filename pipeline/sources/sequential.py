@@ -15,12 +15,13 @@ from pipeline.user import History, UserContext
 def sequential_scores(
     history: History, model: SequentialWeights
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Σ 2^(−lag / half_life) · W[item] over the last ``window`` actions, lag 0 the latest; a history without order is
-    summed unfaded. Columns int32[m], ascending, and scores float32[m]."""
-    recent = history.last(model.window)
-    lag = np.arange(len(recent) - 1, -1, -1, dtype=np.float32)
-    fade = np.exp2(-lag / np.float32(model.half_life)) if history.ordered else np.ones(len(recent), np.float32)
-    return model.weights.weighted_sum(recent.rows, fade)
+    """Σ 2^(−lag / half_life) · W[item] over the distinct items of the last ``window`` actions, lag 0 the latest action
+    (an item done twice counts once, at its latest); a history without order is summed whole and unfaded. Columns
+    int32[m], ascending, and scores float32[m]."""
+    recent = history.last(model.window) if history.ordered else history
+    rows, lag = np.unique(recent.rows[::-1], return_index=True)
+    fade = np.exp2(-lag / model.half_life) if history.ordered else np.ones(len(rows))
+    return model.weights.weighted_sum(rows, fade.astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,24 +17,31 @@ class AbuseRules:
     """Thresholds. A user is dropped when a figure is at or above (for variation: below) its threshold.
 
     ``per_minute``, ``per_hour``, ``per_day``: most actions in a calendar minute, hour, day (UTC).
-    ``hours_in_day``: most calendar hours of one day with an action; people sleep.
-    ``regular_gaps`` gaps between 1 s and ``session_gap_seconds`` with a coefficient of variation (standard deviation
-    over mean) below ``regular_variation``: a timer; people's gaps vary by more than their mean.
+    ``hours_in_day``: most calendar hours of one day with at least ``busy_hour`` actions; people sleep.
+    ``regular_gaps`` gaps between ``regular_from_seconds`` and ``session_gap_seconds`` with a coefficient of variation (standard deviation
+    over mean) below ``regular_variation``: a timer; people's gaps vary as much as their mean.
+    Shorter gaps would only show that times are kept in whole seconds.
+    ``fast_gaps`` gaps above 0 and below 1 s that are at least ``fast_share`` of all gaps: nobody reads that fast. A gap
+    of exactly 0 says nothing (a page of answers sent at once, or times in whole seconds).
     ``item_count`` actions on one item that are at least ``item_share`` of all of the user's: hammering.
     """
 
     per_minute: int = 150
     per_hour: int = 1500
     per_day: int = 5000
-    hours_in_day: int = 20
-    regular_gaps: int = 30
-    regular_variation: float = 0.35
+    hours_in_day: int = 18
+    busy_hour: int = 6
+    regular_gaps: int = 50
+    regular_variation: float = 0.45
+    regular_from_seconds: float = 5.0
     session_gap_seconds: int = 1800
+    fast_gaps: int = 20
+    fast_share: float = 0.5
     item_count: int = 30
     item_share: float = 0.4
 
 
-REASONS = ("per_minute", "per_hour", "per_day", "round_the_clock", "regular_intervals", "one_item")
+REASONS = ("per_minute", "per_hour", "per_day", "round_the_clock", "regular_intervals", "too_fast", "one_item")
 """Names of the rules in the order in which they are tried."""
 
 
@@ -42,7 +49,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     """One row a user: the figures that the rules look at.
 
     Reads user_id, item_id, timestamp. Columns: user_id, actions, per_minute, per_hour, per_day, hours_in_day,
-    gaps, gap_variation (null below two gaps), item_count.
+    gaps, gap_variation (null below two gaps), fast_gaps, item_count.
     """
     hourly = (
         interactions.groupBy("user_id", F.date_trunc("minute", "timestamp").alias("minute"))
@@ -50,6 +57,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
         .groupBy("user_id", F.date_trunc("hour", "minute").alias("hour"))
         .agg(F.sum("n").alias("n"), F.max("n").alias("peak"))
     )
+    busy = F.count_if(F.col("n") >= rules.busy_hour)
     rates = (
         hourly.groupBy("user_id", F.to_date("hour").alias("day"))
         .agg(
@@ -66,11 +74,16 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     )
     at = F.unix_micros("timestamp") / 1e6
     in_order = Window.partitionBy("user_id").orderBy("timestamp")
+    gap = F.col("gap")
+    paused = F.when(gap.between(rules.regular_from_seconds, float(rules.session_gap_seconds)), gap)
     spacing = (
         interactions.select("user_id", (at - F.lag(at).over(in_order)).alias("gap"))
-        .where(F.col("gap").between(1.0, float(rules.session_gap_seconds)))
         .groupBy("user_id")
-        .agg(F.count("*").alias("gaps"), (F.stddev("gap") / F.mean("gap")).alias("gap_variation"))
+        .agg(
+            F.count(paused).alias("gaps"),
+            (F.stddev(paused) / F.mean(paused)).alias("gap_variation"),
+            F.count_if((gap > 0.0) & (gap < 1.0)).alias("fast_gaps"),
+        )
     )
     items = (
         interactions.groupBy("user_id", "item_id")
@@ -78,7 +91,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
         .groupBy("user_id")
         .agg(F.max("n").alias("item_count"))
     )
-    return rates.join(items, "user_id").join(spacing, "user_id", "left").fillna(0, ["gaps"])
+    return rates.join(items, "user_id").join(spacing, "user_id")
 
 
 def judge(figures: DataFrame, rules: AbuseRules) -> DataFrame:
@@ -89,6 +102,8 @@ def judge(figures: DataFrame, rules: AbuseRules) -> DataFrame:
         "per_day": F.col("per_day") >= rules.per_day,
         "round_the_clock": F.col("hours_in_day") >= rules.hours_in_day,
         "regular_intervals": (F.col("gaps") >= rules.regular_gaps) & (F.col("gap_variation") < rules.regular_variation),
+        "too_fast": (F.col("fast_gaps") >= rules.fast_gaps)
+        & (F.col("fast_gaps") >= rules.fast_share * (F.col("actions") - 1)),
         "one_item": (F.col("item_count") >= rules.item_count)
         & (F.col("item_count") >= rules.item_share * F.col("actions")),
     }

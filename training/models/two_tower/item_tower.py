@@ -27,7 +27,7 @@ def category_columns(items: ItemTable) -> npt.NDArray[np.int32]:
     return columns
 
 
-class ItemTower(tf.keras.layers.Layer):  # type: ignore[misc]
+class ItemTower(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
     """Vector = (id or, for an item that training never saw, one shared vector) + mean of category vectors + year.
 
     The last coordinate is the item's bias, as the user tower's is 1. Row 0 is padding, row ``r + 1`` item row ``r``.
@@ -41,7 +41,8 @@ class ItemTower(tf.keras.layers.Layer):  # type: ignore[misc]
         self.years = years
         self.ids = self.add_weight("ids", (len(items) + 1, size), initializer=initial)
         self.unknown = self.add_weight("unknown", (size,), initializer="zeros")
-        self.category_table = self.add_weight("categories", (len(items.category_names) + 1, size), initializer="zeros")
+        names = len(items.category_names)
+        self.category_table = self.add_weight("categories", (names + 1, size), initializer="zeros", trainable=names > 0)
         self.year_table = self.add_weight("years", (len(years), size), initializer="zeros")
         padded = np.pad(category_columns(items), ((1, 0), (0, 0)))
         self._categories = tf.constant(padded)

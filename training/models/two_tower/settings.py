@@ -24,6 +24,7 @@ class TwoTowerSettings:
     batch_windows: int = 32
     negatives: int = 1000
     pools: int = 5
+    hidden: int = 256
     heads: int = 4
     blocks: int = 2
     dropout: float = 0.25

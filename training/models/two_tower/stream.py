@@ -1,4 +1,4 @@
-"""Users' actions packed into one stream and cut into windows, so that no batch holds padding and every position trains."""
+"""Users' actions packed into one stream and cut into windows: no batch holds padding, every position trains."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ def attend(logits: Any, allowed: Any, values: Any) -> Any:
     return tf.matmul(weights, values)
 
 
-class PooledContext(tf.keras.layers.Layer):  # type: ignore[misc]
+class PooledContext(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
     """Weighted means of the past, several side by side, each with a learned weight a lag and a content; then an MLP
     with a linear skip. Of a set, whose order says nothing, the lags are left out."""
 
@@ -43,8 +43,8 @@ class PooledContext(tf.keras.layers.Layer):  # type: ignore[misc]
         # A set has no lag to tell its pools apart: their contents start different.
         content = "zeros" if self._lagged else initial[4]
         self.content = tf.keras.layers.Dense(settings.pools, use_bias=False, kernel_initializer=content)
-        self.hidden = tf.keras.layers.Dense(4 * settings.size, activation="relu", kernel_initializer=initial[0])
-        self.request = tf.keras.layers.Dense(4 * settings.size, use_bias=False, kernel_initializer=initial[1])
+        self.hidden = tf.keras.layers.Dense(settings.hidden, activation="relu", kernel_initializer=initial[0])
+        self.request = tf.keras.layers.Dense(settings.hidden, use_bias=False, kernel_initializer=initial[1])
         self.out = tf.keras.layers.Dense(settings.size, kernel_initializer=initial[2])
         self.skip = tf.keras.layers.Dense(settings.size, use_bias=False, kernel_initializer=initial[3])
         self.dropout = tf.keras.layers.Dropout(settings.dropout, seed=seed)
@@ -58,15 +58,18 @@ class PooledContext(tf.keras.layers.Layer):  # type: ignore[misc]
             logits += tf.gather(self.lags, lag, axis=1)[None]
         else:
             logits += tf.zeros_like(allowed)[:, None]
-        pooled = attend(logits, allowed[:, None], tokens[:, None])
-        shape = tf.shape(pooled)
-        pools, size = pooled.shape[1], pooled.shape[3]
+        shape = tf.shape(logits)
+        pools, size = logits.shape[1], tokens.shape[2]
+        # One product over pools and places: a matmul that broadcasts over the pools is slower.
+        stacked = [shape[0], pools * shape[2], shape[3]]
+        every = tf.tile(allowed, [1, pools, 1])
+        pooled = tf.reshape(attend(tf.reshape(logits, stacked), every, tokens), [shape[0], pools, shape[2], size])
         pooled = tf.reshape(tf.transpose(pooled, [0, 2, 1, 3]), [shape[0], shape[2], pools * size])
         hidden = self.hidden(pooled) + self.request(request)
         return self.out(self.dropout(hidden, training=training)) + self.skip(pooled)
 
 
-class CausalBlock(tf.keras.layers.Layer):  # type: ignore[misc]
+class CausalBlock(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
     """A pre-norm transformer block whose heads see places by lag only, starting from decays like ALiBi's."""
 
     def __init__(self, settings: TwoTowerSettings, seed: int, name: str) -> None:
@@ -109,7 +112,7 @@ class CausalBlock(tf.keras.layers.Layer):  # type: ignore[misc]
         return hidden + self.dropout(forward, training=training)
 
 
-class CausalContext(tf.keras.layers.Layer):  # type: ignore[misc]
+class CausalContext(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
     """Causal blocks, a norm and a linear map."""
 
     def __init__(self, settings: TwoTowerSettings, seed: int) -> None:
@@ -130,7 +133,7 @@ class CausalContext(tf.keras.layers.Layer):  # type: ignore[misc]
         return self.out(self.norm(hidden + self.request(request[:, -1:] if last else request)))
 
 
-class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
+class UserTower(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
     """Actions' item vectors, kinds and gaps, and the user's features at the request → user vector."""
 
     def __init__(self, settings: TwoTowerSettings, seed: int) -> None:
@@ -152,8 +155,10 @@ class UserTower(tf.keras.layers.Layer):  # type: ignore[misc]
         last: bool = False,
         training: bool = False,
     ) -> Any:
-        """``vectors`` [B, T, size], ``actions`` and ``gaps`` int [B, T], ``allowed`` [B, T, T] (1 where place t may look
-        at place s), ``request`` [B, T, F] → [B, T, size], or [B, 1, size] with ``last``. The last coordinate is 1."""
+        """``vectors`` [B, T, size], ``actions`` and ``gaps`` int [B, T], ``allowed`` [B, T, T] (1 where place
+        t may look at place s), ``request`` [B, T, F] → [B, T, size], or [B, 1, size] with ``last``.
+
+        The last coordinate is 1."""
         if training and self._settings.token_dropout:
             kept = tf.random.uniform(tf.shape(vectors)[:2]) >= self._settings.token_dropout
             vectors *= tf.cast(kept, tf.float32)[..., None]

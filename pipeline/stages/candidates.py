@@ -1,0 +1,119 @@
+"""What could be shown: proposals of the sources, merged, without what may not appear."""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.errors import UnavailableError
+from pipeline.candidates import Proposal, merge
+from pipeline.request import Removed
+from pipeline.sources.best_of_all import popular
+from pipeline.stages.reading import FAULTS, served, user_of
+from pipeline.state import Outcome, State
+
+_Rows = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class AskSources:
+    """Every source's proposal. A source that fails, or would start after its time, is left out and named."""
+
+    def run(self, state: State, left: float) -> Outcome:
+        release, user, started = served(state), user_of(state), perf_counter()
+        proposals: dict[str, Proposal] = {}
+        failed = []
+        for source in release.sources:
+            if perf_counter() - started > left:
+                failed.append(source.name)
+                continue
+            try:
+                proposals[source.name] = source.propose(user, release.quotas.get(source.name, release.total))
+            except FAULTS:
+                failed.append(source.name)
+        kept = sum(len(proposal.rows) for proposal in proposals.values())
+        if not kept:
+            raise UnavailableError("sources", "none of them proposed an item")
+        note = " ".join(f"{name}:{len(proposal.rows)}" for name, proposal in proposals.items())
+        return Outcome(replace(state, proposals=proposals), kept=kept, degraded=tuple(failed), note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class PopularOnly:
+    """Fallback: what most people acted on."""
+
+    def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
+        release = served(state)
+        proposal = popular(release.artifacts.items).propose(user_of(state), release.total)
+        return Outcome(replace(state, proposals={"popular": proposal}), kept=len(proposal.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class MergeAndFilter:
+    """One list without repetition, and without what the user has seen, the request excludes or a rule forbids.
+
+    A list to be ranked (``request.items``) is taken whole, seen or not. Where too little is left for the answer, the
+    popular items of the whole catalogue fill it up; only when those run out too do seen items come back.
+    """
+
+    def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
+        request, release, user = state.request, served(state), user_of(state)
+        items = release.artifacts.items
+        proposals, sources = dict(state.proposals), tuple(source.name for source in release.sources)
+        if request.items:
+            rows = items.rows_of(tuple(dict.fromkeys(request.items)))
+            proposals["request"] = Proposal(rows, np.zeros(len(rows), np.float32))
+        elif request.category is not None:
+            rows = items.rows_in(request.category)
+            rows = rows[np.argsort(-items.popular[rows], kind="stable")][: release.total]
+            proposals["category"] = Proposal(rows, items.popular[rows])
+        sources += tuple(name for name in proposals if name not in sources)
+        named = np.unique(np.concatenate([proposal.rows for proposal in proposals.values()])).astype(np.int32)
+        removed = removals(named, state, user.seen if not request.items else user.seen[:0])
+        limit = release.total if not request.items else len(named)
+        candidates = merge(proposals, sources, rows_of(removed), limit)
+        degraded: tuple[str, ...] = ()
+        if len(candidates) < request.count and not request.items:
+            proposals["popular"] = fill_up(state, proposals.get("popular"))
+            sources += ("popular",) if "popular" not in sources else ()
+            everything = proposals["popular"].rows
+            removed = removals(everything, state, user.seen)
+            candidates = merge(proposals, sources, rows_of(removed), limit)
+            if not len(candidates) and len(everything):
+                removed = removals(everything, state, user.seen[:0])
+                candidates = merge(proposals, sources, rows_of(removed), limit)
+                degraded = ("seen",)
+        state = replace(state, proposals=proposals, candidates=candidates)
+        return Outcome(state, kept=len(candidates), removed=tuple(removed), degraded=degraded)
+
+
+def fill_up(state: State, proposed: Proposal | None) -> Proposal:
+    """What ``popular`` proposed, and after it every other item of the catalogue by popularity."""
+    scores = served(state).artifacts.items.popular
+    order = np.argsort(-scores, kind="stable").astype(np.int32)
+    first = proposed.rows if proposed is not None else order[:0]
+    rows = np.concatenate([first, order[~np.isin(order, first)]])
+    return Proposal(rows, scores[rows])
+
+
+def removals(rows: _Rows, state: State, seen: _Rows) -> list[Removed]:
+    """Which of ``rows`` (no repetition) may not appear, each with the first reason that applies."""
+    request, release = state.request, served(state)
+    items = release.artifacts.items
+    removed = []
+    excluded = np.intersect1d(rows, items.rows_of(tuple(request.exclude)))
+    if len(excluded):
+        removed.append(Removed(excluded, "excluded by the request"))
+    if request.category is not None:
+        elsewhere = np.setdiff1d(np.setdiff1d(rows, items.rows_in(request.category)), excluded)
+        removed.append(Removed(elsewhere, f"not in {request.category}"))
+    left = np.setdiff1d(rows, rows_of(removed)).astype(np.int32)
+    removed += release.rules.forbid(left, request.now)
+    removed.append(Removed(np.intersect1d(np.setdiff1d(left, rows_of(removed)), seen).astype(np.int32), "seen"))
+    return [group for group in removed if len(group.rows)]
+
+
+def rows_of(removed: list[Removed]) -> _Rows:
+    """All rows that were removed."""
+    return np.concatenate([np.empty(0, np.int32), *(group.rows for group in removed)])

@@ -1,0 +1,108 @@
+"""Items put and deleted through the API since the release was made. Every worker reads the whole compacted topic."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from pydantic import ValidationError
+
+from contracts.catalogue import CatalogueChange, Item
+from contracts.topics import CATALOGUE
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+POLL_MILLISECONDS = 200
+
+
+class Catalogue:
+    """The last change of every item. ``changed`` is called, without arguments, after new changes were taken in."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._changes: dict[str, CatalogueChange] = {}
+        self._lock = threading.Lock()
+
+    def apply(self, changes: list[CatalogueChange]) -> None:
+        """Takes changes in; an older change of an item never replaces a later one."""
+        taken = False
+        with self._lock:
+            for change in changes:
+                known = self._changes.get(change.item_id)
+                if known is None or known.changed_at < change.changed_at:
+                    self._changes[change.item_id] = change
+                    taken = True
+        if taken:
+            self._changed()
+
+    def put_items(self) -> list[Item]:
+        """Items whose last change put them, in the order of their change."""
+        with self._lock:
+            changes = sorted(self._changes.values(), key=lambda change: change.changed_at)
+        return [change.item for change in changes if change.item is not None]
+
+    def deleted_ids(self) -> list[str]:
+        """Ids whose last change deleted them."""
+        with self._lock:
+            return [change.item_id for change in self._changes.values() if change.deleted]
+
+    def last(self, item_id: str) -> CatalogueChange | None:
+        """The last change of one item."""
+        with self._lock:
+            return self._changes.get(item_id)
+
+
+class CatalogueReader:
+    """Follows the catalogue topic from its beginning, in a thread; connects again whenever Kafka comes back."""
+
+    def __init__(self, bootstrap: str, prefix: str, catalogue: Catalogue) -> None:
+        self._bootstrap = bootstrap.split(",")
+        self._partition = TopicPartition(CATALOGUE.address(prefix), 0)
+        self._catalogue = catalogue
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="catalogue", daemon=True)
+
+    def start(self) -> None:
+        """Begins to read; returns at once."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                consumer = KafkaConsumer(
+                    bootstrap_servers=self._bootstrap,
+                    group_id=None,
+                    enable_auto_commit=False,
+                    bootstrap_timeout_ms=2_000,
+                )
+                try:
+                    self._follow(consumer)
+                finally:
+                    consumer.close()
+            except (KafkaError, OSError) as error:
+                log.info("the catalogue topic cannot be read: %s", type(error).__name__)
+                self._stopping.wait(RETRY_SECONDS)
+
+    def _follow(self, consumer: Any) -> None:
+        consumer.assign([self._partition])
+        consumer.seek_to_beginning(self._partition)
+        while not self._stopping.is_set():
+            batches = consumer.poll(timeout_ms=POLL_MILLISECONDS)
+            changes = []
+            for record in batches.get(self._partition, []):
+                if record.value is None:
+                    continue
+                try:
+                    changes.append(CatalogueChange.from_payload(record.value))
+                except (ValidationError, ValueError):
+                    log.warning("catalogue message at offset %d breaks its contract", record.offset)
+            if changes:
+                self._catalogue.apply(changes)
+
+    def stop(self, seconds: float = 3.0) -> None:
+        """Ends the thread."""
+        self._stopping.set()
+        self._thread.join(seconds)

@@ -1,0 +1,37 @@
+"""What the gateway counts, for Prometheus. Several workers write into files of one folder and are added up."""
+
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+
+_BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+
+REQUESTS = Counter("headwater_requests_total", "Answers by route, method and status code", ["route", "method", "code"])
+LATENCY = Histogram("headwater_request_seconds", "Time to answer", ["route"], buckets=_BUCKETS)
+STAGES = Histogram("headwater_stage_seconds", "Time in a stage of the chain", ["stage"], buckets=_BUCKETS)
+CANDIDATES = Counter("headwater_candidates_total", "Items answered, by a source that named them", ["source"])
+DEGRADED = Counter("headwater_degraded_total", "Stages that used their fallback", ["stage"])
+FEATURES = Counter("headwater_user_rows_total", "User rows read, by state: fresh, stale, missing", ["state"])
+RELEASE = Gauge(
+    "headwater_release_info", "1 for a release in force", ["pointer", "release"], multiprocess_mode="livemax"
+)
+RELEASE_REFUSED = Counter("headwater_releases_refused_total", "Releases that could not be put in force", ["release"])
+LIMITED = Counter("headwater_rate_limited_total", "Requests refused by a rate limit", ["kind"])
+LIMIT_FALLBACK = Counter("headwater_rate_limit_fallback_total", "Limits checked in the process because Redis was down")
+IMPRESSIONS = Counter("headwater_impressions_total", "Impressions: sent, spilled or dropped", ["outcome"])
+BUFFER_DEPTH = Gauge(
+    "headwater_impression_buffer", "Impressions waiting, in memory or on disk", ["where"], multiprocess_mode="livesum"
+)
+EVENTS = Counter("headwater_events_total", "Events: acknowledged or refused", ["outcome"])
+ITEM_TABLE_AGE = Gauge(
+    "headwater_item_features_age_seconds", "Age of the item features in use", multiprocess_mode="livemax"
+)
+
+
+def exposition(directory: Path | None) -> bytes:
+    """The text format. ``directory`` holds the workers' files; None means this process alone."""
+    if directory is None:
+        return bytes(generate_latest(REGISTRY))
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    return bytes(generate_latest(registry))

@@ -1,0 +1,141 @@
+"""Opens a release for serving: checked, its index and models at hand. Refused whole when anything is wrong."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.errors import InvalidInputError, NotFoundError, UnavailableError
+from contracts.release import Manifest
+from feature_repo import item_daily, user_daily
+from feature_repo.online import VIEWS
+from pipeline import ann_library
+from pipeline.ann import AnnIndex, ExactIndex
+from pipeline.artifacts import Artifacts
+from pipeline.items import Items
+from pipeline.ports import Ranker, UserTower
+from pipeline.ranking_columns import RANKING_FEATURES
+from pipeline.rules.bound import BoundRules
+from pipeline.rules.schema import Rules
+from pipeline.served import ServedRelease
+from pipeline.sources import default_sources
+from releases.store import DamagedReleaseError, ReleaseStore
+from serving.gateway.model_client import RANKER, USER_TOWER, ModelClient, ServedRanker, ServedTower
+
+log = logging.getLogger(__name__)
+
+REFUSALS = (InvalidInputError, NotFoundError, DamagedReleaseError, OSError, ImportError)
+"""What loading a release raises when it may not be served."""
+
+MODEL_CALL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    """A release whose files are open. ``tower`` and ``ranker`` are None where it has no such model."""
+
+    manifest: Manifest
+    artifacts: Artifacts
+    index: AnnIndex | None
+    tower: UserTower | None
+    ranker: Ranker | None
+
+    def served(self, items: Items, fresh_vectors: npt.NDArray[np.float32], rules: Rules) -> ServedRelease:
+        """What answers requests, over the item table of this moment."""
+        artifacts = self.artifacts.with_items(items, fresh_vectors)
+        return ServedRelease(
+            release=self.manifest.id,
+            artifacts=artifacts,
+            sources=default_sources(artifacts, self.index),
+            rules=BoundRules.bind(rules, items),
+            tower=self.tower,
+            ranker=self.ranker,
+        )
+
+
+class ReleaseLoader:
+    """Opens releases of one store, their models behind one model server."""
+
+    def __init__(self, root: Path, models: ModelClient, *, model_wait_seconds: float = 30.0) -> None:
+        self._store = ReleaseStore(root)
+        self._models = models
+        self._model_wait_seconds = model_wait_seconds
+
+    def load(self, release_id: str) -> LoadedRelease:
+        """Raises one of REFUSALS when the release is missing, damaged, or needs what this gateway does not know;
+        UnavailableError when the model server is up but has not loaded its models in time."""
+        self._store.verify(release_id)
+        directory, manifest = self._store.open(release_id), self._store.manifest(release_id)
+        check_features(manifest)
+        artifacts = Artifacts.load(directory)
+        tower, ranker = self._open_models(directory, manifest, len(artifacts.items))
+        return LoadedRelease(manifest, artifacts, _index(directory, artifacts), tower, ranker)
+
+    def _open_models(self, directory: Path, manifest: Manifest, items: int) -> tuple[UserTower | None, Ranker | None]:
+        tower: UserTower | None = None
+        ranker: Ranker | None = None
+        version = manifest.model_version
+        if (directory / "models" / USER_TOWER).is_dir():
+            names = [name for name in manifest.features if name in USER_FEATURES]
+            width = self._width(USER_TOWER, version, "features")
+            if width == 0:
+                names = []
+            elif width not in (None, -1, len(names)):
+                raise InvalidInputError("features", f"the user tower reads {width}, the manifest names {len(names)}")
+            tower = ServedTower(self._models, version, names)
+        if manifest.ranker == "deep" and (directory / "models" / RANKER).is_dir():
+            width = self._width(RANKER, version, "dynamic")
+            if width not in (None, -1, len(manifest.ranking_features)):
+                raise InvalidInputError("ranking_features", f"the ranker reads {width} columns")
+            ranker = ServedRanker(self._models, version, manifest.ranking_features, items)
+        return tower, ranker
+
+    def _width(self, model: str, version: int, name: str) -> int | None:
+        """The width of an input once the version is loaded; None when the model server does not answer at all."""
+        end = time.monotonic() + self._model_wait_seconds
+        while True:
+            try:
+                return self._models.input_widths(model, version, MODEL_CALL_SECONDS)[name]
+            except UnavailableError as error:
+                if "NOT_FOUND" not in str(error):
+                    return None
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
+
+
+USER_FEATURES = {feature.name: feature.version for feature in user_daily.FEATURES}
+KNOWN_VERSIONS: dict[str, int] = {
+    **{field.name: 1 for view in VIEWS.values() for field in view.fields},
+    **dict.fromkeys(RANKING_FEATURES, 1),
+    **USER_FEATURES,
+    **{feature.name: feature.version for feature in item_daily.FEATURES},
+}
+"""Every feature that this gateway can compute, with the version of its meaning."""
+
+
+def check_features(manifest: Manifest, known: dict[str, int] = KNOWN_VERSIONS) -> None:
+    """Raises InvalidInputError when the release reads a feature, or a version of one, that is not ``known``."""
+    unknown = [name for name, version in manifest.features.items() if known.get(name) != version]
+    unknown += [name for name in manifest.ranking_features if name not in RANKING_FEATURES]
+    if unknown:
+        raise InvalidInputError("features", f"this gateway does not know the version of {', '.join(sorted(unknown))}")
+
+
+def _index(directory: Path, artifacts: Artifacts) -> AnnIndex | None:
+    if artifacts.vectors is None:
+        return None
+    try:
+        return ann_library.load(directory / "ann", artifacts.vectors)
+    except (InvalidInputError, ImportError) as error:
+        log.warning("release %s: the index cannot be used, every item is compared instead: %s", directory.name, error)
+        return ExactIndex(np.asarray(artifacts.vectors))
+
+
+def release_ids(pointers: Sequence[str | None]) -> list[str]:
+    """The releases that pointers name, each once."""
+    return list(dict.fromkeys(one for one in pointers if one is not None))

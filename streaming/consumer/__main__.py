@@ -1,0 +1,74 @@
+"""``python -m streaming.consumer``: one consumer process, until SIGTERM or SIGINT."""
+
+import logging
+import signal
+import sys
+import threading
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from contracts.errors import HeadwaterError
+from contracts.settings import Settings
+from database.engine import connect
+from releases.model_client import ModelClient
+from releases.store import ReleaseStore
+from streaming.consumer.health import Health, HealthServer
+from streaming.consumer.loop import ConsumerLoop, LoopSettings
+from streaming.consumer.metrics import ConsumerMetrics
+from streaming.dead_letters import DeadLetterWriter
+from streaming.processor import Processor
+from streaming.topics import ensure_topics
+from streaming.vectors import TowersInService, VectorWriter
+
+
+def main() -> int:
+    """Runs the consumer. Returns 0 after a signal, 1 where it cannot start."""
+    settings = Settings()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    clock = settings.now()
+    metrics, health = ConsumerMetrics(), Health()
+    server = HealthServer(settings.bind, settings.consumer_port, health, metrics.registry)
+    server.start()
+    try:
+        ensure_topics(settings.kafka_bootstrap, settings.topic_prefix)
+        # Redis is never retried in silence: after a restart the loop must look where Redis stands.
+        client = redis.Redis.from_url(settings.redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
+        towers = TowersInService(connect(settings.database_url), ReleaseStore(settings.releases))
+        with ModelClient(settings.model_server) as models:
+            loop = ConsumerLoop(
+                LoopSettings(
+                    settings.kafka_bootstrap, settings.topic_prefix, refresh_seconds=settings.release_poll_seconds
+                ),
+                Processor(client, clock),
+                DeadLetterWriter(settings.kafka_bootstrap, settings.topic_prefix, clock),
+                clock,
+                metrics,
+                health,
+                towers=towers,
+                vectors=VectorWriter(client, models),
+            )
+            loop.run(stop)
+    except HeadwaterError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    finally:
+        server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

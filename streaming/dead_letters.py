@@ -1,0 +1,103 @@
+"""Messages that cannot be processed: kept with the reason, listed, and sent again once the cause is gone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from contracts.clock import Clock, utc
+from contracts.errors import UnavailableError
+from contracts.events import DeadLetter
+from contracts.topics import DEAD_LETTERS
+
+ACKNOWLEDGE_SECONDS = 30
+
+
+class DeadLetterWriter:
+    """Writes dead letters and waits until Kafka has them: only then may the offset behind the message move."""
+
+    def __init__(self, bootstrap: str, prefix: str, clock: Clock) -> None:
+        self._topic = DEAD_LETTERS.address(prefix)
+        self._clock = clock
+        self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+
+    def write(self, reason: str, topic: str, partition: int, offset: int, payload: bytes | None) -> None:
+        """Raises UnavailableError when Kafka does not acknowledge it."""
+        letter = DeadLetter(
+            reason=reason,
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            payload=(payload or b"").decode(errors="backslashreplace"),
+            failed_at=utc(self._clock()),
+        )
+        try:
+            self._producer.send(self._topic, letter.to_payload()).get(timeout=ACKNOWLEDGE_SECONDS)
+        except KafkaError as error:
+            raise UnavailableError("Kafka", f"a dead letter was not acknowledged ({error})") from error
+
+    def close(self) -> None:
+        """Flushes and closes."""
+        self._producer.close()
+
+
+@dataclass(frozen=True)
+class PendingLetter:
+    """A dead letter that was not sent again yet, and its own offset."""
+
+    offset: int
+    letter: DeadLetter
+
+
+class DeadLetterBox:
+    """Reads the dead letters; those behind the group's committed offset were sent again already."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self._bootstrap = bootstrap
+        self._partition = TopicPartition(DEAD_LETTERS.address(prefix), 0)
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap, group_id=f"{prefix}dead-letter-retry", enable_auto_commit=False
+        )
+        self._consumer.assign([self._partition])
+
+    def pending(self) -> Iterator[PendingLetter]:
+        """Each failed message once, oldest first, however often it was delivered."""
+        beginning = self._consumer.beginning_offsets([self._partition])[self._partition]
+        end = self._consumer.end_offsets([self._partition])[self._partition]
+        start = max(beginning, self._consumer.committed(self._partition) or 0)
+        self._consumer.seek(self._partition, start)
+        met: set[tuple[str, int, int]] = set()
+        while self._consumer.position(self._partition) < end:
+            for record in self._consumer.poll(timeout_ms=500).get(self._partition, []):
+                letter = DeadLetter.from_payload(record.value)
+                place = (letter.topic, letter.partition, letter.offset)
+                if place not in met:
+                    met.add(place)
+                    yield PendingLetter(record.offset, letter)
+
+    def retry(self) -> int:
+        """Sends every pending message to the topic and partition it came from; returns how many.
+
+        Raises UnavailableError when Kafka does not acknowledge all of them: then none is forgotten.
+        """
+        letters = list(self.pending())
+        producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
+        try:
+            sent = [
+                producer.send(p.letter.topic, p.letter.payload.encode(), partition=p.letter.partition) for p in letters
+            ]
+            for future in sent:
+                future.get(timeout=ACKNOWLEDGE_SECONDS)
+        except KafkaError as error:
+            raise UnavailableError("Kafka", f"a message was not acknowledged ({error}); retry again") from error
+        finally:
+            producer.close()
+        end = self._consumer.position(self._partition)
+        self._consumer.commit({self._partition: OffsetAndMetadata(end, "", -1)})
+        return len(letters)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._consumer.close(autocommit=False)

@@ -1,0 +1,131 @@
+"""Applies a batch of events to the online state: the one path for the consumer, a replay and the tests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import redis
+
+from contracts.clock import Clock
+from contracts.errors import HeadwaterError
+from feature_repo import activity, seen
+from feature_repo.activity import Happening
+from feature_repo.online import PROJECT
+from feature_repo.redis_reader import UserRow, read_users
+from feature_repo.redis_state import Change, UserState, change_users
+from streaming.partition_state import PartitionMark, TrendingDelta, read_marks, write_marks, write_trending
+from streaming.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one partition in the order of their offsets; ``end`` is the next offset, past skipped ones too."""
+
+    records: Sequence[Record]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a batch did: every user of it with state and version, and how many events brought nothing new."""
+
+    users: Mapping[str, tuple[UserState, int]]
+    daily: Mapping[str, dict[str, float]]
+    repeated: int
+
+
+class MarkMovedError(HeadwaterError):
+    """Redis does not stand where this process left it: it lost writes, or another process took the partition."""
+
+    def __init__(self, marks: Mapping[int, PartitionMark]) -> None:
+        super().__init__(f"partitions {sorted(marks)} stand elsewhere in Redis than expected; starting from there")
+        self.marks = marks
+
+
+def folding(happenings: Sequence[Happening]) -> Change:
+    """The change that folds events, in whatever order, into a state."""
+
+    def change(state: UserState) -> UserState:
+        acts, met = state.activity, state.seen
+        for happening in happenings:
+            acts = activity.fold(acts, happening)
+            met = seen.fold(met, happening)
+        return UserState(acts, met)
+
+    return change
+
+
+class Processor:
+    """Writes events of partitions to Redis under ``project``. One process at a time owns a partition."""
+
+    def __init__(self, client: "redis.Redis[bytes]", clock: Clock, *, project: str = PROJECT) -> None:
+        self._client = client
+        self._clock = clock
+        self._project = project
+        self._marks: dict[int, PartitionMark] = {}
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """The partitions taken over."""
+        return frozenset(self._marks)
+
+    def take(self, partitions: Sequence[int]) -> dict[int, int | None]:
+        """Takes partitions over. Returns the next offset to apply of each, None where nothing was applied yet."""
+        marks = read_marks(self._client, partitions, project=self._project)
+        self._marks |= marks
+        return {partition: mark.applied for partition, mark in marks.items()}
+
+    def drop(self, partitions: Sequence[int]) -> None:
+        """Gives partitions up."""
+        for partition in partitions:
+            self._marks.pop(partition, None)
+
+    def apply(self, batches: Mapping[int, Batch]) -> Applied:
+        """Folds and writes the batches; when it returns, everything but the mark is written (see ``commit``).
+
+        Raises redis.RedisError (take the partitions over again before going on) and MarkMovedError.
+        """
+        by_user: dict[str, list[Happening]] = {}
+        for batch in batches.values():
+            for record in batch.records:
+                by_user.setdefault(record.user_id, []).append(record.happening)
+        rows = dict(zip(by_user, read_users(self._client, list(by_user), project=self._project), strict=True))
+        self._check(batches)
+        repeated = self._count_trending(batches, rows)
+        changes = {user_id: folding(happenings) for user_id, happenings in by_user.items()}
+        users = change_users(self._client, changes, self._clock, project=self._project, rows=rows)
+        return Applied(users, {user_id: row.daily for user_id, row in rows.items()}, repeated)
+
+    def commit(self, batches: Mapping[int, Batch]) -> None:
+        """Moves the marks behind the batches. Call it last, when all that depends on them is written."""
+        write_marks(self._client, {p: batch.end for p, batch in batches.items()}, project=self._project)
+        for partition, batch in batches.items():
+            self._marks[partition] = PartitionMark(batch.end, self._marks[partition].counted)
+
+    def _check(self, batches: Mapping[int, Batch]) -> None:
+        found = read_marks(self._client, list(batches), project=self._project)
+        if moved := {p: mark for p, mark in found.items() if mark != self._marks[p]}:
+            raise MarkMovedError(moved)
+
+    def _count_trending(self, batches: Mapping[int, Batch], rows: Mapping[str, UserRow]) -> int:
+        """Counts what is new in each partition; returns how many events were repetitions."""
+        deltas, repeated = {}, 0
+        states = {user_id: row.activity for user_id, row in rows.items()}
+        for partition, batch in batches.items():
+            counted = self._marks[partition].counted
+            fresh = []
+            for record in batch.records:
+                state = states[record.user_id]
+                if activity.contains(state, record.happening):
+                    repeated += 1
+                elif record.happening.offset > counted:
+                    fresh.append(record.happening)
+                states[record.user_id] = activity.fold(state, record.happening)
+            if batch.records and batch.records[-1].happening.offset > counted:
+                deltas[partition] = TrendingDelta(batch.records[-1].happening.offset)
+                deltas[partition].add(fresh)
+        counted_before = {partition: self._marks[partition].counted for partition in deltas}
+        if deltas and not write_trending(self._client, deltas, counted_before, project=self._project):
+            raise MarkMovedError(read_marks(self._client, list(deltas), project=self._project))
+        for partition, delta in deltas.items():
+            self._marks[partition] = PartitionMark(self._marks[partition].applied, delta.offset)
+        return repeated

@@ -1,0 +1,35 @@
+"""One message of the events topic, decoded."""
+
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from contracts.errors import InvalidInputError
+from contracts.events import Event
+from feature_repo.activity import Happening
+
+
+class Record(NamedTuple):
+    """An event with its user, its place in the stream and when we took it (epoch seconds)."""
+
+    user_id: str
+    happening: Happening
+    received_at: float
+
+
+def decode(payload: bytes | None, partition: int, offset: int) -> Record:
+    """Reads a payload of this schema, the one before or the one after.
+
+    Raises InvalidInputError with the field and the reason for anything else.
+    """
+    if payload is None:
+        raise InvalidInputError("payload", "is empty")
+    try:
+        event = Event.from_payload(payload)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "payload"
+        raise InvalidInputError(field, first["msg"]) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError("payload", f"is no JSON ({error})") from error
+    return Record(event.user_id, Happening.of(event, partition, offset), event.received_at.timestamp())

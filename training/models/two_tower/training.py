@@ -1,0 +1,167 @@
+"""Fits the two towers within a time budget."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from contracts.errors import InvalidInputError
+from training.datasets.items import ItemTable
+from training.datasets.sequences import Sequences
+from training.datasets.user_features import UserFeatures
+from training.models.fitted import Progress, silent
+from training.models.two_tower.fitted import FittedTwoTower, UserVectors
+from training.models.two_tower.item_tower import ItemTower
+from training.models.two_tower.model import Negatives, TwoTower, sampling_probabilities, tensors
+from training.models.two_tower.settings import TwoTowerSettings
+from training.models.two_tower.stream import Stream
+from training.models.two_tower.user_tower import UserTower
+from training.models.two_tower.validation import Validation
+from training.tensorflow_runtime import load
+
+tf = load()
+
+_REPORT_SECONDS = 5.0
+_WORSE = 0.97
+"""Last weights this much worse than the best ones on validation give way to them."""
+
+
+@dataclass
+class _Run:
+    """What a training run has done so far."""
+
+    started: float = field(default_factory=time.monotonic)
+    reported: float = field(default_factory=time.monotonic)
+    positions: int = 0
+    steps: int = 0
+    best: float = -1.0
+    weights: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {"loss": [], "validation ndcg@10": []})
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+def fit(
+    sequences: Sequences,
+    items: ItemTable,
+    *,
+    settings: TwoTowerSettings | None = None,
+    seed: int = 0,
+    budget_seconds: float = 90.0,
+    progress: Progress = silent,
+    user_features: UserFeatures | None = None,
+) -> FittedTwoTower:
+    """Trains until ``budget_seconds`` or ``settings.passes`` are over, whichever comes first; the learning rate falls
+    to zero by then. Some users' last actions are left out for validation. Raises InvalidInputError without data."""
+    if not len(sequences):
+        raise InvalidInputError("interactions", "there are none, the two-tower needs some to train on")
+    settings = (settings or TwoTowerSettings()).resolved(len(sequences), sequences.ordered, budget_seconds)
+    features = user_features or UserFeatures.none(len(sequences))
+    mean, spread = features.scale()
+    scaled = np.nan_to_num((features.values - mean) / spread, nan=0.0, posinf=0.0, neginf=0.0)
+    tf.keras.utils.set_random_seed(seed)
+    validation = Validation.of(sequences, settings.validation_users, seed)
+    train = sequences.keep(validation.trains)
+    stream = Stream(train, scaled[validation.trains], window=settings.window, batch=settings.batch_windows, seed=seed)
+    probabilities = sampling_probabilities(train.counts())
+    item_tower = ItemTower(items, sequences.counts() > 0, settings, seed)
+    model = TwoTower(item_tower, UserTower(settings, seed), probabilities, settings)
+    model.compile(
+        optimizer=tf.keras.optimizers.Adam(1e-3, beta_2=0.98, global_clipnorm=settings.clip, jit_compile=False)
+    )
+
+    users = UserVectors(model.user_tower, item_tower.table(), mean, spread, sequences.ordered)
+    run = _Run()
+
+    def fitted() -> FittedTwoTower:
+        table = item_tower.table()
+        users.refresh(table)
+        names = (items.category_names, features.names, settings.variant)
+        return FittedTwoTower(table[1:], users, item_tower, *names, run.curves)
+
+    negatives = Negatives(probabilities, settings, seed)
+    plan = _Plan(settings, budget_seconds, max(settings.passes * stream.positions, 1.0), stream.positions)
+    _train(model, stream, negatives, plan, run, progress, lambda: validation.ndcg(fitted()))
+    return fitted()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    settings: TwoTowerSettings
+    budget_seconds: float
+    planned: float
+    a_pass: int
+
+    def done(self, run: "_Run") -> float:
+        """Share of the run that is over, by time or by passes."""
+        return max(run.seconds() / max(self.budget_seconds, 1e-9), run.positions / self.planned)
+
+
+def _train(
+    model: Any,
+    stream: Stream,
+    negatives: Negatives,
+    plan: _Plan,
+    run: _Run,
+    progress: Progress,
+    ndcg: Callable[[], float],
+) -> None:
+    settings = plan.settings
+    step = tf.function(model.train_step)
+    checks = 1
+    for batch in stream.batches():
+        done = plan.done(run)
+        if done >= 1.0 and run.steps:
+            break
+        model.optimizer.learning_rate = settings.learning_rate * schedule(done, settings.warm_up)
+        loss = step(tensors(batch, negatives.draw()))["loss"]
+        run.steps += 1
+        run.positions += stream.batch * settings.window
+        if time.monotonic() - run.reported > _REPORT_SECONDS:
+            _report(run, float(loss), plan, progress)
+        if done >= checks / settings.validations:
+            checks = int(done * settings.validations) + 1
+            _validate(run, model, ndcg, float(loss))
+    last = _validate(run, model, ndcg, float(loss))
+    if last < _WORSE * run.best:
+        for variable, value in zip(model.trainable_variables, run.weights, strict=True):
+            variable.assign(value)
+    rate = run.positions / run.seconds()
+    run.curves["examples_per_second"] = [(run.seconds(), rate)]
+    progress(
+        f"two_tower: {settings.variant}, {run.positions / plan.a_pass:.1f} passes, {rate:,.0f} examples/s,"
+        f" validation ndcg@10 {run.best:.4f}, {run.seconds():.0f} s"
+    )
+
+
+def schedule(done: float, warm_up: float) -> float:
+    """Share of the learning rate at ``done`` (0..1): a linear warm-up, then a cosine to zero."""
+    if done < warm_up:
+        return max(done / warm_up, 0.05)
+    return 0.5 * (1.0 + math.cos(math.pi * min((done - warm_up) / (1.0 - warm_up), 1.0)))
+
+
+def _validate(run: _Run, model: Any, ndcg: Callable[[], float], loss: float) -> float:
+    value = ndcg()
+    run.curves["loss"].append((run.seconds(), loss))
+    run.curves["validation ndcg@10"].append((run.seconds(), value))
+    if value > run.best:
+        run.best = value
+        run.weights = [variable.numpy() for variable in model.trainable_variables]
+    return value
+
+
+def _report(run: _Run, loss: float, plan: _Plan, progress: Progress) -> None:
+    run.reported = time.monotonic()
+    validations = run.curves["validation ndcg@10"]
+    latest = f", validation ndcg@10 {validations[-1][1]:.4f}" if validations else ""
+    progress(
+        f"two_tower: {plan.settings.variant}, pass {run.positions / plan.a_pass:.1f},"
+        f" {run.positions / run.seconds():,.0f} examples/s, loss {loss:.3f}{latest},"
+        f" {run.seconds():.0f} of {plan.budget_seconds:.0f} s"
+    )
