@@ -71,3 +71,5 @@ class RunningExperiment(BaseModel):
     status: Status
     started_at: Instant | None = None
     ended_at: Instant | None = None
+    slot: float = Field(0.0, description="where the experiment's share of its exclusive group begins")
+    traffic: float | None = Field(None, description="share enrolled in the present phase; None is experiment.traffic")

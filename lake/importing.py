@@ -118,7 +118,9 @@ def _commit(lake: Lake, staged: Staged, identity: str, shift: float, now: dateti
         if staged.span:
             first, last = (datetime.fromtimestamp(edge + shift, tz=UTC).date() for edge in staged.span)
             days = (first, last)
-        inserted = lake.insert(table.name, lambda found: staged.missing_from(found, shift), table.key, days)
+        inserted = lake.insert(
+            table.name, table.stored_schema, lambda found: staged.missing_from(found, shift), table.key, days
+        )
     else:
         rows = staged.rows()
         shifted = pc.add(rows["created_at"].cast(pa.int64()), round(shift * 1e6)).cast(rows["created_at"].type)
@@ -152,7 +154,7 @@ def _note(lake: Lake, record: ImportRecord) -> None:
 
 
 def _flat(counts: dict[str, TableCounts]) -> dict[str, int]:
-    flat = {}
+    flat: dict[str, int] = {}
     for table, found in counts.items():
         flat |= {f"{table}.accepted": found.accepted, f"{table}.inserted": found.inserted}
         flat |= {f"{table}.duplicates": found.duplicates}

@@ -38,7 +38,6 @@ def _genre_flags(rows: pa.Table) -> pa.Table:
     return _with_year(rows.select(["item_id", "title"]).append_column("category", genres))
 
 
-
 def _table(
     path: Path, names: tuple[str, ...], separator: str, *, header: bool, change: Change | None = None,
     encoding: str = "latin-1",
@@ -57,9 +56,7 @@ def movielens_tables(folder: Path) -> dict[str, tuple[Path, list[str], Callable[
     """
     people = ("user_id", "gender", "age", "occupation", "zip")
     if (folder / "ratings.dat").is_file():
-        movies = _table(
-            folder / "movies.dat", ("item_id", "title", "category"), "::", header=False, change=_with_year
-        )
+        movies = _table(folder / "movies.dat", ("item_id", "title", "category"), "::", header=False, change=_with_year)
         tables = {
             "interactions": ("ratings.dat", RATINGS, _table(folder / "ratings.dat", RATINGS, "::", header=False)),
             "items": ("movies.dat", ("item_id", "title", "category", "year"), movies),

@@ -41,14 +41,15 @@ class Fault:
 
 @dataclass(frozen=True)
 class Checked:
-    """``accepted``: rows in the table's columns, with LINE. ``faults``: (line, reason, field, payload) of the others."""
+    """``accepted``: rows in the table's columns and LINE. ``faults``: (line, reason, field, payload) of the others."""
 
     accepted: pa.Table
     faults: list[tuple[int, str, str, str]]
 
 
 def _mask(array: pa.Array | pa.ChunkedArray) -> Mask:
-    return flat(pc.fill_null(array, False)).to_numpy(zero_copy_only=False)
+    mask: Mask = flat(pc.fill_null(array, False)).to_numpy(zero_copy_only=False)
+    return mask
 
 
 def _id_faults(field: str, ids: pa.Array) -> list[Fault]:
@@ -58,11 +59,14 @@ def _id_faults(field: str, ids: pa.Array) -> list[Fault]:
     codes = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
 
     def rows(broken: list[bool], null: bool = False) -> Mask:
-        return np.array([*broken, null], bool)[codes]
+        chosen: Mask = np.array([*broken, null], bool)[codes]
+        return chosen
 
     return [
         Fault("missing_id", field, rows([name.strip().lower() == "nan" for name in known], null=True)),
-        Fault("negative_id", field, rows([name[0] == "-" and name[1:].isascii() and name[1:].isdigit() for name in known])),
+        Fault(
+            "negative_id", field, rows([name[0] == "-" and name[1:].isascii() and name[1:].isdigit() for name in known])
+        ),
         Fault("long_id", field, rows([len(name) > ID_MAX for name in known])),
         Fault("unprintable_id", field, rows([not name.isprintable() for name in known])),
     ]
@@ -121,7 +125,9 @@ class RowContract:
                       faults: list[Fault]) -> None:  # fmt: skip
         for name in names:
             columns[name] = as_text(self._column(rows, name))
-            faults += [fault for fault in _id_faults(name, columns[name]) if fault.reason in ("long_id", "unprintable_id")]
+            faults += [
+                fault for fault in _id_faults(name, columns[name]) if fault.reason in ("long_id", "unprintable_id")
+            ]
 
     def _numbers(self, rows: pa.Table, name: str, columns: dict[str, pa.Array], faults: list[Fault]) -> None:
         columns[name], broken = as_number(self._column(rows, name))
@@ -171,7 +177,12 @@ class RowContract:
                 payloads = chunk.rows.take(pa.array(rows)).to_pylist()
                 lines = chunk.lines.take(pa.array(rows)).to_pylist()
                 found += [
-                    (line, fault.reason, fault.field, orjson.dumps(payload, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+                    (
+                        line,
+                        fault.reason,
+                        fault.field,
+                        orjson.dumps(payload, default=str, option=orjson.OPT_NON_STR_KEYS).decode(),
+                    )
                     for line, payload in zip(lines, payloads, strict=True)
                 ]
         return Checked(columns.filter(pa.array(~broken)) if broken.any() else columns, found)

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -57,7 +58,7 @@ def unpacked(path: Path, room: Path) -> Path:
             for member in members:
                 with archive.open(member) as source, (room / Path(member.filename).name).open("wb") as target:
                     shutil.copyfileobj(source, target, 1 << 20)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InvalidInputError("PATH", f"{path} is no complete zip file ({error}): fetch it again") from error
     return room
 
@@ -101,7 +102,9 @@ def _named_files(folder: Path, mapping: Mapping) -> dict[str, Path]:
         else:
             candidates = sorted(p for p in folder.iterdir() if p.stem == table and p.suffix.lower() in SUFFIXES)
         if len(candidates) > 1:
-            raise InvalidInputError("PATH", f"{folder} has table {table} twice: {', '.join(p.name for p in candidates)}")
+            raise InvalidInputError(
+                "PATH", f"{folder} has table {table} twice: {', '.join(p.name for p in candidates)}"
+            )
         if candidates:
             found[table] = candidates[0]
     return found
@@ -116,7 +119,9 @@ def _source(table: str, path: Path, mapping: Mapping) -> Source:
         try:
             columns = pq.read_schema(path).names
         except (ArrowInvalid, OSError) as error:
-            raise InvalidInputError(path.name, f"is no complete Parquet file ({' '.join(str(error).split())})") from error
+            raise InvalidInputError(
+                path.name, f"is no complete Parquet file ({' '.join(str(error).split())})"
+            ) from error
         chunks: Reader = partial(parquet, path)
     elif kind in (".jsonl", ".ndjson", ".json"):
         chunks = partial(json_lines, path)
@@ -126,12 +131,16 @@ def _source(table: str, path: Path, mapping: Mapping) -> Source:
         columns, separator = header_of(path, wanted)
         chunks = partial(delimited, path, columns, separator, header=True)
     else:
-        raise InvalidInputError("PATH", f"{path.name} is none of {', '.join(SUFFIXES)}, or a zip or folder of such files")
+        raise InvalidInputError(
+            "PATH", f"{path.name} is none of {', '.join(SUFFIXES)}, or a zip or folder of such files"
+        )
     for column in (*REQUIRED[table], *renamed):
         source = renamed.get(column, column)
         if source not in columns:
-            hint = UNTIMED if column == "timestamp" and table == "interactions" and column not in renamed else (
-                "name its source column with --map, or check the separator (comma, semicolon, tab or bar)"
+            hint = (
+                UNTIMED
+                if column == "timestamp" and table == "interactions" and column not in renamed
+                else ("name its source column with --map, or check the separator (comma, semicolon, tab or bar)")
             )
             raise InvalidInputError(
                 column, f"{path.name} has no column {source!r} (it has {', '.join(map(repr, columns[:20]))}); {hint}"

@@ -60,7 +60,9 @@ class Staged:
     def add(self, checked: Checked) -> None:
         """Keeps a checked chunk."""
         self._write(self._rows, checked.accepted)
-        self._write(self._faults, pa.table(list(map(list, zip(*checked.faults, strict=True))) or [[], [], [], []], FAULTS))
+        self._write(
+            self._faults, pa.table(list(map(list, zip(*checked.faults, strict=True))) or [[], [], [], []], FAULTS)
+        )
         self.accepted += checked.accepted.num_rows
         self.reasons.update(reason for _, reason, _, _ in checked.faults)
         if "timestamp" in checked.accepted.column_names and checked.accepted.num_rows:
@@ -92,14 +94,19 @@ class Staged:
         key = ", ".join(table.key)
         identified = f"SELECT * REPLACE ({EVENT_ID} AS event_id)" if self.table == "interactions" else "SELECT *"
         query = f"""
-            SELECT * FROM ({identified} FROM read_parquet(?)) QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY line) = 1
+            SELECT * FROM (
+                SELECT * FROM ({identified} FROM read_parquet($rows))
+                QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY line) = 1
+            ) incoming ANTI JOIN existing USING ({key})
+            ORDER BY (timestamp + $shift) // 86400000000, line
         """
-        query = f"SELECT * FROM ({query}) incoming ANTI JOIN existing USING ({key}) ORDER BY timestamp // 86400000000, line"
         connection = duckdb.connect()
         connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2")
         connection.execute("SET temp_directory = ?", [str(self._room / "spill")])
         connection.register("existing", existing.select(list(table.key)))
-        reader = connection.sql(query, params=[str(self._rows)]).to_arrow_reader(ROWS)
+        reader = connection.sql(query, params={"rows": str(self._rows), "shift": round(shift * 1e6)}).to_arrow_reader(
+            ROWS
+        )
 
         def batches() -> Iterator[pa.RecordBatch]:
             with connection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -9,14 +10,12 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from contracts.clock import Clock
 from contracts.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from lake.batches import CountedBatches
 from lake.keys import differing, first_of_each, last_of_each, missing_from
+from lake.s3 import folders, storage_options
+from lake.snapshot import Days, between, conform, partitioned, read
 from lake.tables import DAY, TABLES
-
-Days = tuple[date, date]
-"""First and last day, both included."""
 
 MERGE = "headwater merge"
 """Application id under which merges commit: two of them cannot commit the same number, so the later looks again."""
@@ -27,37 +26,9 @@ RETRIES = 20
 T = TypeVar("T")
 
 
-def _with_day(rows: pa.Table) -> pa.Table:
-    if DAY in rows.column_names:
-        return rows
-    return rows.append_column(pa.field(DAY, pa.date32()), pc.cast(rows["timestamp"], pa.date32()))
-
-
-def _conform(name: str, rows: pa.Table) -> pa.Table:
-    """Rows in the stored schema of a declared table (absent nullable columns are null), else unchanged."""
-    if name not in TABLES:
-        return _with_day(rows) if "timestamp" in rows.column_names else rows
-    table = TABLES[name]
-    if table.partitioned:
-        if "timestamp" not in rows.column_names:
-            raise InvalidInputError("timestamp", f"table {name} has a partition a day and needs this column")
-        rows = _with_day(rows)
-    columns = []
-    for field in table.stored_schema:
-        if field.name in rows.column_names:
-            column = rows[field.name]
-        elif field.nullable:
-            column = pa.nulls(rows.num_rows, field.type)
-        else:
-            raise InvalidInputError(field.name, f"table {name} needs this column")
-        if not field.nullable and column.null_count:
-            raise InvalidInputError(field.name, f"table {name} allows no null here")
-        columns.append(column.cast(field.type))
-    return pa.table(columns, schema=table.stored_schema)
-
-
-def _between(days: Days) -> list[tuple[str, str, str]]:
-    return [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[1].isoformat())]
+def _committed(snapshot: DeltaTable, application: str) -> int:
+    version = snapshot.transaction_version(application)
+    return -1 if version is None else int(version)
 
 
 class Lake:
@@ -71,13 +42,8 @@ class Lake:
 
     def __init__(self, root: str, *, s3_endpoint: str = "", s3_region: str = "us-east-1") -> None:
         self.root = root.rstrip("/")
-        self.storage_options: dict[str, str] | None = None
-        if self.root.startswith("s3://"):
-            options = {"AWS_REGION": s3_region, "aws_conditional_put": "etag"}
-            if s3_endpoint:
-                options |= {"AWS_ENDPOINT_URL": s3_endpoint, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false"}
-                options |= {"AWS_ALLOW_HTTP": "true"} if s3_endpoint.startswith("http://") else {}
-            self.storage_options = options
+        self._s3 = (s3_endpoint, s3_region) if self.root.startswith("s3://") else None
+        self.storage_options = storage_options(*self._s3) if self._s3 else None
 
     def uri(self, table: str) -> str:
         """Address of the table's folder."""
@@ -102,13 +68,13 @@ class Lake:
         opened = self.open(table)
         if opened is None:
             return []
-        filters = _between(days) if days and DAY in opened.metadata().partition_columns else None
-        return sorted(uri.removeprefix("file://") for uri in opened.file_uris(filters))
+        uris = opened.file_uris(file_pruning_predicate=between(opened, days))
+        return sorted(uri.removeprefix("file://") for uri in uris)
 
     def days(self, table: str) -> list[date]:
         """Days that have rows, in order. Empty when absent or not partitioned."""
         opened = self.open(table)
-        if opened is None or DAY not in opened.metadata().partition_columns:
+        if opened is None or not partitioned(opened):
             return []
         return sorted({date.fromisoformat(str(part[DAY])) for part in opened.partitions()})
 
@@ -124,10 +90,8 @@ class Lake:
                 raise NotFoundError(f"the lake has no table {table}")
             empty = TABLES[table].stored_schema.empty_table()
             return empty.select(list(columns) if columns else TABLES[table].schema.names)
-        partitioned = DAY in opened.metadata().partition_columns
-        filters = _between(days) if days and partitioned else None
-        wanted = list(columns) if columns else (TABLES[table].schema.names if table in TABLES else None)
-        return opened.to_pyarrow_dataset(partitions=filters).to_table(columns=wanted)
+        wanted = columns or (TABLES[table].schema.names if table in TABLES else None)
+        return read(opened, wanted, days)
 
     def scan(self, table: str, condition: pc.Expression | None = None) -> pa.RecordBatchReader:
         """Committed rows as ``read`` gives them, as a stream of bounded memory; ``condition`` picks rows."""
@@ -144,14 +108,9 @@ class Lake:
 
     def tables(self) -> list[str]:
         """Names of the tables that have a commit, declared or derived, in order."""
-        options = self.storage_options or {}
-        if not self.root.startswith("s3://"):
-            root = Path(self.root)
-            return sorted(path.parent.name for path in root.glob("*/_delta_log")) if root.is_dir() else []
-        filesystem, path = s3_filesystem(self.root, options)
-        selector = fs.FileSelector(path, allow_not_found=True)
-        folders = [entry for entry in filesystem.get_file_info(selector) if entry.type == fs.FileType.Directory]
-        return sorted(folder.base_name for folder in folders if self.open(folder.base_name))
+        if self._s3:
+            return [name for name in folders(self.root, *self._s3) if self.open(name)]
+        return sorted(path.parent.name for path in Path(self.root).glob("*/_delta_log"))
 
     def append(self, table: str, rows: pa.Table, *, transaction: tuple[str, int] | None = None) -> None:
         """Adds rows in one commit.
@@ -159,28 +118,28 @@ class Lake:
         ``transaction`` is (application id, version): an application's version is committed once, so a repeat of it,
         or of an earlier one, changes nothing. Raises InvalidInputError for rows that do not fit the schema.
         """
-        rows = _conform(table, rows)
+        rows = conform(table, rows)
 
         def attempt() -> None:
-            if transaction and self.committed_version(table, transaction[0]) >= transaction[1]:
+            opened = self._open_or_create(table, rows.schema)
+            if transaction and _committed(opened, transaction[0]) >= transaction[1]:
                 return
             if rows.num_rows or transaction:
-                self._write(table, rows, mode="append", transaction=transaction)
+                self._write(opened, rows, mode="append", transaction=transaction)
 
         self._retry(table, attempt)
 
     def committed_version(self, table: str, application: str) -> int:
         """Newest version that ``application`` has committed through ``append``, -1 for none."""
         opened = self.open(table)
-        version = None if opened is None else opened.transaction_version(application)
-        return -1 if version is None else int(version)
+        return -1 if opened is None else _committed(opened, application)
 
     def replace_days(self, table: str, rows: pa.Table, days: Sequence[date]) -> None:
         """Makes ``rows`` all that ``days`` hold, in one commit; other days stay.
 
         Raises InvalidInputError when a row lies on another day.
         """
-        rows = _conform(table, rows)
+        rows = conform(table, rows)
         if DAY not in rows.column_names:
             raise InvalidInputError(DAY, f"table {table} has no days: use replace")
         strays = set(pc.unique(rows[DAY]).to_pylist()) - set(days)
@@ -191,11 +150,9 @@ class Lake:
         predicate = f"{DAY} IN ({', '.join(repr(day.isoformat()) for day in sorted(set(days)))})"
 
         def attempt() -> None:
-            opened = self.open(table)
-            if opened is None:
-                self._write(table, rows, mode="append")
-            elif rows.num_rows:
-                self._write(table, rows, mode="overwrite", predicate=predicate)
+            opened = self._open_or_create(table, rows.schema)
+            if rows.num_rows:
+                self._write(opened, rows, mode="overwrite", predicate=predicate)
             else:
                 opened.delete(predicate)
 
@@ -203,8 +160,8 @@ class Lake:
 
     def replace(self, table: str, rows: pa.Table) -> None:
         """Makes ``rows`` the whole table, in one commit."""
-        rows = _conform(table, rows)
-        self._retry(table, lambda: self._write(table, rows, mode="overwrite"))
+        rows = conform(table, rows)
+        self._retry(table, lambda: self._write(self._open_or_create(table, rows.schema), rows, mode="overwrite"))
 
     def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> int:
         """Inserts the rows whose ``key`` columns are not in the table yet; the first of equal keys wins.
@@ -212,31 +169,33 @@ class Lake:
         Partitioned tables look for the key between the rows' first and last day. Returns the number inserted. Two
         merges at once never insert one key twice: the one that commits later looks again.
         """
-        rows = first_of_each(_conform(table, rows), key)
+        rows = first_of_each(conform(table, rows), key)
         if not rows.num_rows:
             return 0
         span = pc.min_max(rows[DAY]).as_py() if DAY in rows.column_names else None
         days = (span["min"], span["max"]) if span else None
-        return self.insert(table, lambda existing: missing_from(rows, existing, key).to_reader(), key, days)
+        return self.insert(
+            table, rows.schema, lambda existing: missing_from(rows, existing, key).to_reader(), key, days
+        )
 
     def insert(
         self,
         table: str,
+        schema: pa.Schema,
         missing_from: Callable[[pa.Table], pa.RecordBatchReader],
         key: Sequence[str],
         days: Days | None = None,
     ) -> int:
-        """Merge of a stream: ``missing_from`` gets the ``key`` columns of the table's rows (of ``days``), and returns
-        the rows to be added, in the stored schema. It is called again when another writer was quicker.
+        """Merge of a stream in ``schema``: ``missing_from`` gets the ``key`` columns of the table's rows (of ``days``)
+        and returns the rows to be added. It is called again when another writer was quicker.
         """
 
         def attempt() -> int:
-            version = self.committed_version(table, MERGE)
-            found = self._keys(table, key, days)
-            counted = CountedBatches(missing_from(found))
+            opened = self._open_or_create(table, schema)
+            counted = CountedBatches(missing_from(read(opened, key, days)))
             if counted.empty:
                 return 0
-            self._write(table, counted.reader(), mode="append", transaction=(MERGE, version + 1))
+            self._write(opened, counted.reader(), mode="append", transaction=(MERGE, _committed(opened, MERGE) + 1))
             return counted.rows
 
         return self._retry(table, attempt)
@@ -246,23 +205,18 @@ class Lake:
 
         Returns the number of rows that are new or differ; none of them, no commit.
         """
-        rows = last_of_each(_conform(table, rows), key)
+        rows = last_of_each(conform(table, rows), key)
 
         def attempt() -> int:
-            version = self.committed_version(table, MERGE)
-            found = self.read(table, rows.column_names) if self.open(table) else rows.slice(0, 0)
+            opened = self._open_or_create(table, rows.schema)
+            found = read(opened, rows.column_names, None)
             changed = differing(rows, found, key)
             if changed.num_rows:
-                kept = missing_from(found, changed, key)
-                self._write(table, pa.concat_tables([kept, changed]), mode="overwrite", transaction=(MERGE, version + 1))
+                whole = pa.concat_tables([missing_from(found, changed, key).cast(rows.schema), changed])
+                self._write(opened, whole, mode="overwrite", transaction=(MERGE, _committed(opened, MERGE) + 1))
             return int(changed.num_rows)
 
         return self._retry(table, attempt)
-
-    def _keys(self, table: str, key: Sequence[str], days: Days | None) -> pa.Table:
-        if table not in TABLES and self.open(table) is None:
-            return pa.table({name: pa.array([], pa.string()) for name in key})
-        return self.read(table, list(key), days)
 
     def compact(self, table: str) -> int:
         """Joins small files of a day into larger ones, in one commit. Returns the number of files removed."""
@@ -273,10 +227,11 @@ class Lake:
 
         return self._retry(table, attempt)
 
-    def vacuum(self, table: str, clock: Clock, *, keep: timedelta = timedelta(days=7)) -> int:
+    def vacuum(self, table: str, keep: timedelta = timedelta(days=7)) -> int:
         """Deletes files that no commit younger than ``keep`` uses. Returns how many.
 
-        Readers that opened the table longer than ``keep`` ago lose their files.
+        Readers that opened the table longer than ``keep`` ago lose their files. Ages are those of the files on their
+        disk or server, so the system's time counts here and not our clock.
         """
         opened = self.open(table)
         if opened is None:
@@ -284,9 +239,20 @@ class Lake:
         hours = max(0, int(keep.total_seconds() // 3600))
         return len(opened.vacuum(hours, dry_run=False, enforce_retention_duration=False))
 
+    def _open_or_create(self, table: str, schema: pa.Schema) -> DeltaTable:
+        """The table at its newest commit. A check and the write that relies on it use one such snapshot: what others
+        commit in between is then seen as a conflict.
+        """
+        opened = self.open(table)
+        if opened is not None:
+            return opened
+        parts = [DAY] if DAY in schema.names else None
+        options = self.storage_options
+        return DeltaTable.create(self.uri(table), schema, mode="ignore", partition_by=parts, storage_options=options)
+
     def _write(
         self,
-        table: str,
+        opened: DeltaTable,
         rows: pa.Table | pa.RecordBatchReader,
         *,
         mode: str,
@@ -295,13 +261,11 @@ class Lake:
     ) -> None:
         done: list[Any] = [Transaction(*transaction)] if transaction else []
         write_deltalake(
-            self.uri(table),
+            opened,
             rows,
             mode=mode,
-            partition_by=[DAY] if DAY in rows.schema.names else None,
             schema_mode="overwrite" if mode == "overwrite" and predicate is None else "merge",
             predicate=predicate,
-            storage_options=self.storage_options,
             commit_properties=CommitProperties(app_transactions=done or None, max_commit_retries=RETRIES),
         )
 

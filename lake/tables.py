@@ -7,8 +7,8 @@ import pyarrow as pa
 from contracts.catalogue import Item, User
 from contracts.errors import InvalidInputError
 from contracts.events import DroppedInteraction, Interaction, QuarantinedRow
-from contracts.impressions import Impression
 from contracts.imports import ImportRecord
+from contracts.impressions import Impression
 from contracts.rows import Row
 
 DAY = "day"

@@ -30,12 +30,14 @@ class SequentialWeights:
 @dataclass(frozen=True, slots=True)
 class AlsFactors:
     """Item factors float32[n, k], their gram matrix float32[k, k], and the settings that fold a user in:
-    confidence 1 + ``alpha``, ridge ``regularisation`` (Hu, Koren, Volinsky, ICDM 2008)."""
+    confidence 1 + ``alpha``, ridge ``regularisation`` per action (Hu, Koren, Volinsky, ICDM 2008); the last ``window``
+    actions are read."""
 
     items: npt.NDArray[np.float32]
     gram: npt.NDArray[np.float32]
     alpha: float
     regularisation: float
+    window: int = HISTORY_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +148,5 @@ def _als(directory: Path) -> AlsFactors | None:
         np.load(directory / "gram.npy"),
         float(settings["alpha"]),
         float(settings["regularisation"]),
+        int(settings.get("history", HISTORY_LENGTH)),
     )

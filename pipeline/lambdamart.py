@@ -51,7 +51,9 @@ class LambdaMart:
             raise InvalidInputError("lambdamart", f"{path.name} is missing")
         # LightGBM aborts the process on some damaged files: the last line of a whole one is looked for first.
         text = path.read_text(errors="replace")
-        names = next((line.split("=", 1)[1].split() for line in text.splitlines() if line.startswith("feature_names=")), [])
+        names = next(
+            (line.split("=", 1)[1].split() for line in text.splitlines() if line.startswith("feature_names=")), []
+        )
         if "end of parameters" not in text:
             raise InvalidInputError("lambdamart", f"{path.name} is cut short")
         if tuple(names) != RANKING_FEATURES:

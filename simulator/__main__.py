@@ -51,7 +51,7 @@ def generate(
     began = time.monotonic()
     try:
         settings = WorldSettings(users, items, days, seed, parse_end(end), drift, quiet, shift_day, bots)
-        counts = write_tables(World(settings), out, progress=True)
+        counts = write_tables(World(settings), out, lambda line: typer.echo(line, err=True))
     except (HeadwaterError, OSError) as error:
         typer.echo(f"{error}", err=True)
         raise typer.Exit(1) from error

@@ -62,13 +62,11 @@ def bots_of_day(
 ) -> tuple[list[Shown], list[Actions], int]:
     """Everything that bots do on the day. Returns impressions, actions, and the next free request number."""
     shown: list[Shown] = []
-    actions: list[Actions] = []
     kind = world.people.kind
     at_work: Ints = np.flatnonzero(rng.random(len(kind)) < ACTIVE_SHARE)
-    for user in at_work[kind[at_work] == "crawler"].tolist():
-        actions.append(_crawl(user, shelves, day_start, rng))
-    for user in at_work[kind[at_work] == "clicker"].tolist():
-        actions.append(_hammer(user, world, shelves, day_start, rng))
+    crawlers, clickers = (at_work[kind[at_work] == one].tolist() for one in ("crawler", "clicker"))
+    actions = [_crawl(user, shelves, day_start, rng) for user in crawlers]
+    actions += [_hammer(user, world, shelves, day_start, rng) for user in clickers]
     for user in at_work[kind[at_work] == "spammer"].tolist():
         page, clicks = _spam(user, shelves, day_start, first_request, rng)
         first_request = int(page.requests[-1]) + 1

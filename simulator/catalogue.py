@@ -60,7 +60,7 @@ class Catalogue:
         )  # fmt: skip
 
     def log_appeal(self, items: Ints, time: NDArray[np.float64] | float, shift_time: float) -> Floats:
-        """Log of the items' pull at ``time`` (epoch seconds, broadcast): quality, fading with age; -inf before birth."""
+        """Log of the items' pull at ``time`` (epoch seconds, broadcast): quality, fading; -inf before birth."""
         age = time - self.born[items]
         fresh = EVERGREEN + (1 - EVERGREEN) * np.exp(-np.maximum(age, 0.0) / self.lifetime[items])
         quality = np.where(np.asarray(time) >= shift_time, self.swapped[items], self.quality[items])

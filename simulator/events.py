@@ -41,8 +41,14 @@ class Actions:
 
     def kept(self, mask: NDArray[np.bool_]) -> "Actions":
         """The actions where ``mask`` [n] is true."""
-        columns = (self.users, self.items, self.actions, self.times, self.values, self.requests)
-        return Actions(*(column[mask] for column in columns))
+        return Actions(
+            self.users[mask],
+            self.items[mask],
+            self.actions[mask],
+            self.times[mask],
+            self.values[mask],
+            self.requests[mask],
+        )
 
     @classmethod
     def join(cls, parts: list["Actions"]) -> "Actions":

@@ -1,7 +1,6 @@
 """Plays a world day by day."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -17,7 +16,7 @@ PAGE_BEFORE, PAGE_AFTER = 0.75, 0.5
 """Share of sessions that begin with a recommendation page, and that end with one."""
 
 
-def play(world: World, *, progress: bool = False) -> Iterator[tuple[Actions, Shown]]:
+def play(world: World, progress: Callable[[str], None] = lambda _: None) -> Iterator[tuple[Actions, Shown]]:
     """Yields what happened on each day and what was shown, in order of time within a day."""
     settings = world.settings
     last = np.full(settings.users, -1, np.int64)
@@ -46,5 +45,4 @@ def play(world: World, *, progress: bool = False) -> Iterator[tuple[Actions, Sho
         people = [first_clicks, last_clicks, walked, purchases(world, clicks, rng)]
         actions = Actions.join([*people, *bot_actions])
         yield actions.kept(actions.times < settings.end), Shown.join([first_page, last_page, *bot_pages])
-        if progress:
-            print(f"simulated day {day + 1} of {settings.days}", file=sys.stderr, flush=True)
+        progress(f"simulated day {day + 1} of {settings.days}")

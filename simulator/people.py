@@ -50,7 +50,7 @@ class People:
         past = settings.start - rng.exponential(300.0, count) * DAY - DAY
         joined = np.where(newcomer, rng.uniform(settings.start, settings.end, count), past)
         kind = np.full(count, PERSON, dtype="<U8")
-        bots = rng.choice(count, int(round(settings.bots * count)), replace=False)
+        bots = rng.choice(count, round(settings.bots * count), replace=False)
         kind[bots] = np.array(BOT_KINDS)[np.arange(len(bots)) % len(BOT_KINDS)]
         return cls(
             taste, target, turn, rng.random(count) < 0.5, rate, joined, rng.normal(19.5, 2.5, count), kind,
@@ -63,7 +63,8 @@ class People:
         angle = self.turn[users] * (np.asarray(time) - settings.start) / DAY
         angle = np.where((np.asarray(time) >= settings.shift_time) & self.jolted[users], angle + np.pi / 2, angle)
         angle = np.broadcast_to(angle, np.shape(users))[..., None].astype(np.float32)
-        return np.cos(angle) * self.taste[users] + np.sin(angle) * self.target[users]
+        turned = np.cos(angle) * self.taste[users] + np.sin(angle) * self.target[users]
+        return turned.astype(np.float32)
 
     def intent_at(
         self, users: Ints, time: NDArray[np.float64] | float, catalogue: Catalogue, settings: WorldSettings
@@ -73,7 +74,8 @@ class People:
         odds = np.cumsum(liking, axis=1)
         window = np.floor(np.asarray(time) / INTENT_SECONDS).astype(np.int64)
         draw = hashed_uniform(settings.seed, users, np.broadcast_to(window, np.shape(users)))
-        return np.minimum((odds < draw[:, None] * odds[:, -1:]).sum(axis=1), odds.shape[1] - 1)
+        kinds: Ints = np.minimum((odds < draw[:, None] * odds[:, -1:]).sum(axis=1), odds.shape[1] - 1)
+        return kinds
 
 
 def _tastes(catalogue: Catalogue, count: int, rng: np.random.Generator) -> Floats:

@@ -24,14 +24,17 @@ def hashed_uniform(*keys: Ints | int) -> NDArray[np.float64]:
 def choose_in_rows(logits: Floats, rng: np.random.Generator) -> Ints:
     """One column of each row of ``logits`` [n, m], drawn from the row's softmax (Gumbel's trick). int64 [n]."""
     noise = -np.log(rng.standard_exponential(logits.shape, dtype=np.float32))
-    return np.argmax(logits + noise, axis=1)
+    chosen: Ints = np.argmax(logits + noise, axis=1)
+    return chosen
 
 
 def unit(vectors: Floats) -> Floats:
     """Rows scaled to length 1."""
-    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+    scaled: Floats = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+    return scaled
 
 
 def sigmoid(logits: Floats) -> Floats:
     """Logistic function, without overflow."""
-    return (0.5 * (1.0 + np.tanh(0.5 * logits))).astype(np.float32)
+    share: Floats = (0.5 * (1.0 + np.tanh(0.5 * logits))).astype(np.float32)
+    return share

@@ -1,5 +1,6 @@
 """Writes a world as the tables of the interface, and beside them the truth that a pipeline must find."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def users_table(world: World) -> pa.Table:
     )
 
 
-def write_tables(world: World, out: Path, *, progress: bool = False) -> dict[str, int]:
+def write_tables(world: World, out: Path, progress: Callable[[str], None] = lambda _: None) -> dict[str, int]:
     """Writes interactions, impressions, items and users (Parquet) and ``truth/`` into ``out``. Returns rows a table.
 
     ``truth/bots.parquet`` lists accounts that are no people and their kind; ``truth/world.json`` holds the settings
@@ -106,7 +107,7 @@ def write_tables(world: World, out: Path, *, progress: bool = False) -> dict[str
     counts = {"interactions": 0, "impressions": 0}
     writers: dict[str, pq.ParquetWriter] = {}
     try:
-        for actions, shown in play(world, progress=progress):
+        for actions, shown in play(world, progress):
             tables = {
                 "interactions": interactions_table(world, actions, counts["interactions"]),
                 "impressions": impressions_table(world, shown),

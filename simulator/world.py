@@ -62,7 +62,12 @@ class World:
         return taste @ vectors.T if items.ndim == 1 else np.einsum("nd,nmd->nm", taste, vectors)
 
     def probabilities(
-        self, users: Ints, items: Ints, time: NDArray[np.float64], position: Ints | None = None, last: Ints | None = None
+        self,
+        users: Ints,
+        items: Ints,
+        time: NDArray[np.float64],
+        position: Ints | None = None,
+        last: Ints | None = None,
     ) -> Floats:
         """True probability of a click for rows ``users`` [n] and ``items`` [n, m] at ``time`` [n]. float32 [n, m].
 
@@ -78,7 +83,10 @@ class World:
             following = (items[:, :, None] == catalogue.successors[last][:, None, :]).any(axis=2)
             logits += FOLLOWS * (following & (last[:, None] >= 0))
         relevance = sigmoid(logits.astype(np.float32))
-        return relevance if position is None else (relevance * position.astype(np.float32) ** -EXAMINED)
+        if position is not None:
+            relevance = relevance * position.astype(np.float32) ** -EXAMINED
+        chance: Floats = relevance.astype(np.float32)
+        return chance
 
     def click_probability(
         self,

@@ -2,6 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,11 +27,13 @@ def compose(settings: "Settings") -> tuple[tuple[Server, ...], ...]:
     host = connectable(settings.bind)
     variables = stack_environment(settings)
     site = AirflowSite(settings.home, TREE, settings.bind, settings.airflow_port, host, settings.postgres_port)
+    postgres = postgres_server(settings.home, settings.bind, settings.postgres_port)
+    postgres = replace(postgres, finish=partial(_prepare_database, postgres.finish, settings.database_url))
     mlflow_database = f"postgresql+psycopg2://{USER}@{host}:{settings.postgres_port}/mlflow"
     return (
         (
             redis_server(settings.home, settings.bind, settings.redis_port),
-            postgres_server(settings.home, settings.bind, settings.postgres_port),
+            postgres,
             kafka_server(
                 settings.home, host, settings.kafka_port, settings.kafka_controller_port, settings.topic_prefix
             ),
@@ -43,6 +48,13 @@ def compose(settings: "Settings") -> tuple[tuple[Server, ...], ...]:
             consumer(host, settings.consumer_port, variables),
         ),
     )
+
+
+def _prepare_database(create: Callable[[], None], database_url: str) -> None:
+    from database.migrate import upgrade
+
+    create()
+    upgrade(database_url)
 
 
 def connectable(bind: str) -> str:

@@ -105,10 +105,14 @@ def resolve_with_ivy(jars: JarSet, target: Path) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FETCH_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise HeadwaterError(f"The jars of {jars.name} did not come in {FETCH_SECONDS} s: run make setup again.") from error
+        raise HeadwaterError(
+            f"The jars of {jars.name} did not come in {FETCH_SECONDS} s: run make setup again."
+        ) from error
     if done.returncode != 0:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise HeadwaterError(f"The jars of {jars.name} could not be fetched ({lines[-1] if lines else 'no reason given'}).")
+        raise HeadwaterError(
+            f"The jars of {jars.name} could not be fetched ({lines[-1] if lines else 'no reason given'})."
+        )
 
 
 def _ivy_jar() -> Path:

@@ -110,9 +110,7 @@ class Supervisor:
         for priority, server in enumerate(servers):
             # PostgreSQL ends its own children in order; a signal to each of them would look like a crash to it.
             as_group = "false" if server.name == "postgres" else "true"
-            text += PROGRAM.format(
-                server=server, priority=priority, python=sys.executable, as_group=as_group, **common
-            )
+            text += PROGRAM.format(server=server, priority=priority, python=sys.executable, as_group=as_group, **common)
         self._run.configuration.write_text(text)
         self._run.programs.touch(mode=0o600)
         self._run.programs.write_text(json.dumps(described(servers)))

@@ -1,5 +1,6 @@
 """Makes the declared topics exist as declared, when a program starts."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from contracts.errors import ConflictError, UnavailableError
 from contracts.topics import TOPICS, Topic
+
+SETTLE_SECONDS = 15.0
 
 
 def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPICS, replication: int = 1) -> None:
@@ -25,7 +28,7 @@ def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPI
         missing = [topic for topic in topics if topic.address(prefix) not in present]
         if missing:
             _create(admin, missing, prefix, replication)
-        for described in admin.describe_topics([topic.address(prefix) for topic in topics]):
+        for described in _described(admin, [topic.address(prefix) for topic in topics]):
             _compare(described, topics, prefix)
     except KafkaError as error:
         raise UnavailableError("Kafka", f"topics could not be created or read ({error})") from error
@@ -53,8 +56,21 @@ def _create(admin: Any, missing: Sequence[Topic], prefix: str, replication: int)
         return  # another program that starts now was quicker; what it made is compared all the same
 
 
+def _described(admin: Any, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The topics' metadata, once the broker knows all of them: a new one takes a moment to be led."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        described: list[dict[str, Any]] = admin.describe_topics(names)
+        unknown = [topic["name"] for topic in described if topic["error_code"]]
+        if not unknown:
+            return described
+        if time.monotonic() > deadline:
+            raise UnavailableError("Kafka", f"topics {', '.join(unknown)} are not led by a broker")
+        time.sleep(0.05)
+
+
 def _compare(described: dict[str, Any], topics: Sequence[Topic], prefix: str) -> None:
-    name = described.get("name") or described.get("topic")
+    name = described["name"]
     declared = next(topic for topic in topics if topic.address(prefix) == name)
     found = len(described["partitions"])
     if found != declared.partitions:

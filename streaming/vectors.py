@@ -130,7 +130,11 @@ class VectorWriter:
         for tower in towers:
             ids = list(users)
             for start in range(0, len(ids), ROWS_PER_CALL):
-                written += self._write_some(tower, ids[start : start + ROWS_PER_CALL], users, daily)
+                some = ids[start : start + ROWS_PER_CALL]
+                if not self._write_some(tower, some, users, daily):
+                    self.failures += len(ids) - start
+                    break
+                written += len(some)
         return written
 
     def _write_some(
@@ -139,17 +143,16 @@ class VectorWriter:
         ids: Sequence[str],
         users: Mapping[str, tuple[UserState, int]],
         daily: Mapping[str, Mapping[str, float]],
-    ) -> int:
+    ) -> bool:
         inputs = tower.inputs([users[u][0].activity.acts for u in ids], [daily.get(u, {}) for u in ids])
         try:
             vectors = self._models.predict(USER_TOWER, tower.version, inputs, TIMEOUT_SECONDS)["vector"]
         except (UnavailableError, NotFoundError, ValueError) as error:
-            self.failures += len(ids)
             log.warning("vectors were not computed", release=tower.release, users=len(ids), error=str(error))
-            return 0
+            return False
         rows = (
             ({"user_id": user_id, "release": tower.release}, {"user_vector": vector}, users[user_id][1])
             for user_id, vector in zip(ids, vectors.astype(np.float32), strict=True)
         )
         write_rows(self._client, USER_VECTOR, rows, project=self._project)
-        return len(ids)
+        return True

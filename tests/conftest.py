@@ -26,7 +26,9 @@ HOST = "127.0.0.1"
 
 def pytest_configure(config: pytest.Config) -> None:
     """kafka-python reads its message schemas through a deprecated call of importlib.resources when it is imported."""
-    config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning:(kafka|importlib.resources)")
+    config.addinivalue_line(
+        "filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning:(kafka|importlib.resources)"
+    )
 
 
 def free_ports(count: int) -> list[int]:

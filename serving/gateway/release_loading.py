@@ -2,13 +2,13 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from contracts.catalogue import Item
 from contracts.errors import InvalidInputError, NotFoundError, UnavailableError
 from contracts.release import Manifest
 from feature_repo import item_daily, user_daily
@@ -17,6 +17,7 @@ from pipeline import ann_library
 from pipeline.ann import AnnIndex, ExactIndex
 from pipeline.artifacts import Artifacts
 from pipeline.items import Items
+from pipeline.lambdamart import LambdaMart
 from pipeline.ports import Ranker, UserTower
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.rules.bound import BoundRules
@@ -25,6 +26,7 @@ from pipeline.served import ServedRelease
 from pipeline.sources import default_sources
 from releases.store import DamagedReleaseError, ReleaseStore
 from serving.gateway.model_client import RANKER, USER_TOWER, ModelClient, ServedRanker, ServedTower
+from serving.gateway.new_item_vectors import NewItemModel, new_item_model
 
 log = logging.getLogger(__name__)
 
@@ -32,28 +34,33 @@ REFUSALS = (InvalidInputError, NotFoundError, DamagedReleaseError, OSError, Impo
 """What loading a release raises when it may not be served."""
 
 MODEL_CALL_SECONDS = 2.0
+LAMBDAMART = "lambdamart/model.txt"
 
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """A release whose files are open. ``tower`` and ``ranker`` are None where it has no such model."""
+    """A release whose files are open. ``tower`` is None where it has none; ``rankers`` holds those it has by name."""
 
     manifest: Manifest
     artifacts: Artifacts
     index: AnnIndex | None
     tower: UserTower | None
-    ranker: Ranker | None
+    rankers: Mapping[str, Ranker]
+    new_items: NewItemModel
 
-    def served(self, items: Items, fresh_vectors: npt.NDArray[np.float32], rules: Rules) -> ServedRelease:
-        """What answers requests, over the item table of this moment."""
-        artifacts = self.artifacts.with_items(items, fresh_vectors)
+    def served(self, items: Items, put: Sequence[Item], rules: Rules) -> ServedRelease:
+        """What answers requests, over the item table of this moment: ``items`` is the release's with ``put`` added."""
+        known = len(self.artifacts.items)
+        by_id = {item.item_id: item for item in put}
+        added = [by_id[item_id] for item_id in items.ids[known:]]
+        artifacts = self.artifacts.with_items(items, self.new_items.vectors(added, items.year[known:]))
         return ServedRelease(
             release=self.manifest.id,
             artifacts=artifacts,
             sources=default_sources(artifacts, self.index),
             rules=BoundRules.bind(rules, items),
             tower=self.tower,
-            ranker=self.ranker,
+            ranker=self.rankers.get(self.manifest.ranker),
         )
 
 
@@ -72,27 +79,41 @@ class ReleaseLoader:
         directory, manifest = self._store.open(release_id), self._store.manifest(release_id)
         check_features(manifest)
         artifacts = Artifacts.load(directory)
-        tower, ranker = self._open_models(directory, manifest, len(artifacts.items))
-        return LoadedRelease(manifest, artifacts, _index(directory, artifacts), tower, ranker)
+        return LoadedRelease(
+            manifest,
+            artifacts,
+            _index(directory, artifacts),
+            self._tower(directory, manifest),
+            self._rankers(directory, manifest, len(artifacts.items)),
+            new_item_model(directory, artifacts),
+        )
 
-    def _open_models(self, directory: Path, manifest: Manifest, items: int) -> tuple[UserTower | None, Ranker | None]:
-        tower: UserTower | None = None
-        ranker: Ranker | None = None
-        version = manifest.model_version
-        if (directory / "models" / USER_TOWER).is_dir():
-            names = [name for name in manifest.features if name in USER_FEATURES]
-            width = self._width(USER_TOWER, version, "features")
-            if width == 0:
-                names = []
-            elif width not in (None, -1, len(names)):
-                raise InvalidInputError("features", f"the user tower reads {width}, the manifest names {len(names)}")
-            tower = ServedTower(self._models, version, names)
-        if manifest.ranker == "deep" and (directory / "models" / RANKER).is_dir():
-            width = self._width(RANKER, version, "dynamic")
-            if width not in (None, -1, len(manifest.ranking_features)):
-                raise InvalidInputError("ranking_features", f"the ranker reads {width} columns")
-            ranker = ServedRanker(self._models, version, manifest.ranking_features, items)
-        return tower, ranker
+    def _tower(self, directory: Path, manifest: Manifest) -> UserTower | None:
+        if not (directory / "models" / USER_TOWER).is_dir():
+            return None
+        names = [name for name in manifest.features if name in USER_FEATURES]
+        width = self._width(USER_TOWER, manifest.model_version, "features")
+        if width == 0:
+            names = []
+        elif width not in (None, -1, len(names)):
+            raise InvalidInputError("features", f"the user tower reads {width}, the manifest names {len(names)}")
+        return ServedTower(self._models, manifest.model_version, names)
+
+    def _rankers(self, directory: Path, manifest: Manifest, items: int) -> dict[str, Ranker]:
+        rankers: dict[str, Ranker] = {}
+        if (directory / "models" / RANKER).is_dir():
+            columns = manifest.ranking_features
+            width = self._width(RANKER, manifest.model_version, "dynamic")
+            if width not in (None, -1, len(columns)):
+                raise InvalidInputError(
+                    "ranking_features", f"the ranker reads {width}, the manifest names {len(columns)}"
+                )
+            rankers[ServedRanker.name] = ServedRanker(self._models, manifest.model_version, columns, items)
+        if (directory / LAMBDAMART).is_file():
+            rankers[LambdaMart.name] = LambdaMart(directory / LAMBDAMART)
+        if rankers and manifest.ranker not in rankers:
+            raise InvalidInputError("ranker", f"the release has no {manifest.ranker}, which its manifest names")
+        return rankers
 
     def _width(self, model: str, version: int, name: str) -> int | None:
         """The width of an input once the version is loaded; None when the model server does not answer at all."""

@@ -10,6 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,12 +19,14 @@ from typing import Final
 
 from contracts.errors import HeadwaterError
 from stack.health import http_answers, postgres_scalar
-from stack.server import Server, nothing
+from stack.server import Server
 from stack.servers.postgres import USER
 
 LOGIN: Final = ("admin", "admin")
 DATABASE: Final = "airflow"
 HEARTBEAT_SECONDS: Final = 30
+_MIGRATION: Final = threading.Lock()
+"""The four are prepared at the same time; one of them migrates."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def airflow_environment(site: AirflowSite) -> dict[str, str]:
 
 
 def airflow_servers(site: AirflowSite, environment: Mapping[str, str]) -> tuple[Server, ...]:
-    """The api-server, scheduler, dag-processor and triggerer; the first one's ``prepare`` migrates the database."""
+    """The api-server, scheduler, dag-processor and triggerer; whichever is prepared first migrates the database."""
     variables = {**environment, **airflow_environment(site)}
     monitor = f"{site.address}/api/v2/monitor/health"
 
@@ -84,6 +87,7 @@ def airflow_servers(site: AirflowSite, environment: Mapping[str, str]) -> tuple[
             address=monitor,
             ports=(),
             healthy=partial(_heartbeat, site, job),
+            prepare=partial(migrate, site, variables),
             environment=variables,
             ready_seconds=180,
         )
@@ -95,7 +99,6 @@ def airflow_servers(site: AirflowSite, environment: Mapping[str, str]) -> tuple[
         ports=(site.port,),
         healthy=lambda _started: http_answers(monitor),
         prepare=partial(migrate, site, variables),
-        finish=nothing,
         environment=variables,
         ready_seconds=180,
     )
@@ -109,6 +112,11 @@ def airflow_servers(site: AirflowSite, environment: Mapping[str, str]) -> tuple[
 
 def migrate(site: AirflowSite, environment: Mapping[str, str]) -> None:
     """Brings Airflow's tables to this version and writes the login. Quick when both are done."""
+    with _MIGRATION:
+        _migrate(site, environment)
+
+
+def _migrate(site: AirflowSite, environment: Mapping[str, str]) -> None:
     site.folder.mkdir(parents=True, exist_ok=True)
     passwords = site.folder / "passwords.json"
     if not passwords.exists():

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from contracts.errors import HeadwaterError
-from contracts.topics import TOPICS
 from stack.health import kafka_answers
-from stack.java import java_binary
 from stack.jars import jar_folder
+from stack.java import java_binary
 from stack.server import Server
 
 LOGGING: Final = """\
@@ -93,26 +92,7 @@ def _format(folder: Path, host: str, port: int, controller_port: int) -> None:
 
 
 def create_topics(bootstrap: str, prefix: str) -> None:
-    """Creates those of the declared topics (contracts.topics) that do not exist under ``prefix``."""
-    from kafka.admin import KafkaAdminClient, NewTopic
+    """Makes every declared topic exist under ``prefix``."""
+    from streaming.topics import ensure_topics
 
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap, client_id="headwater-stack")
-    try:
-        present = set(admin.list_topics())
-        missing = [
-            NewTopic(
-                name=topic.address(prefix),
-                num_partitions=topic.partitions,
-                replication_factor=1,
-                topic_configs={
-                    "retention.ms": str(topic.retention_ms),
-                    "cleanup.policy": "compact" if topic.compacted else "delete",
-                },
-            )
-            for topic in TOPICS
-            if topic.address(prefix) not in present
-        ]
-        if missing:
-            admin.create_topics(missing)
-    finally:
-        admin.close()
+    ensure_topics(bootstrap, prefix)

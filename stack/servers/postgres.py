@@ -83,7 +83,13 @@ def initialise(data: Path) -> None:
     if os.geteuid() == 0:
         user = pwd.getpwnam(UNPRIVILEGED)
         os.chown(staging, user.pw_uid, user.pw_gid)
-    initdb = [str(postgres_binaries() / "initdb"), "--auth=trust", "--encoding=UTF8", "--locale=C", f"--username={USER}"]
+    initdb = [
+        str(postgres_binaries() / "initdb"),
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--locale=C",
+        f"--username={USER}",
+    ]
     done = subprocess.run(
         unprivileged([*initdb, "-D", str(staging)]), capture_output=True, text=True, check=False, cwd=data.parent
     )

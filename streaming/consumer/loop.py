@@ -114,10 +114,10 @@ class ConsumerLoop:
         self._health.beat = time.monotonic()
         try:
             polled = self._consumer.poll(timeout_ms=self._settings.poll_ms)
+            # What came for a partition before it was settled was read from Kafka's place, not from Redis's.
+            settled = self._processor.partitions - self._assignment.fresh - self._assignment.revoked
+            batches = {tp.partition: messages for tp, messages in polled.items() if tp.partition in settled}
             self._settle()
-            batches = {
-                tp.partition: messages for tp, messages in polled.items() if tp.partition in self._processor.partitions
-            }
             if batches:
                 self._handle(batches)
             self._refresh()
@@ -165,7 +165,10 @@ class ConsumerLoop:
         places = self._processor.take(fresh)
         beginning = self._consumer.beginning_offsets([TopicPartition(self._topic, p) for p in fresh])
         for tp, first in beginning.items():
-            self._consumer.seek(tp, max(places[tp.partition] or 0, first))
+            place = places[tp.partition]
+            if place is not None and place < first:
+                log.error("events are past retention: replay from the lake", partition=tp.partition, lost=first - place)
+            self._consumer.seek(tp, max(place or 0, first))
         assignment.fresh -= set(fresh)
         self._metrics.rebalances.inc()
         log.info("partitions taken over", places=places)

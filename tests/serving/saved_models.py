@@ -1,5 +1,6 @@
-"""Builds tiny SavedModels with the signatures of a release, in a process of their own: ``python saved_models.py ROOT
-VERSION ITEMS SIZE FEATURES COLUMNS [SEED]`` writes ROOT/user_tower/VERSION and ROOT/ranker/VERSION."""
+"""Builds tiny SavedModels with the signatures of a release, in a process of their own:
+``python saved_models.py ROOT ITEMS SIZE FEATURES COLUMNS NAME:VERSION…`` writes ROOT/NAME/{user_tower,ranker}/VERSION
+and ROOT/NAME/vectors.npy."""
 
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ class UserTower(tf.Module):
     def _vector(self, items, actions, ages, features):
         taken = tf.gather(self.vectors, items)
         used = tf.cast(tf.reduce_sum(actions, axis=1, keepdims=True) > 0, tf.float32)
-        unused = 0.0 * (tf.reduce_sum(ages) + tf.reduce_sum(features))
+        unused = 0.0 * (tf.reduce_sum(ages) + tf.cast(tf.size(features), tf.float32))
         return {"vector": tf.reduce_mean(taken, axis=1) * used + unused}
 
 
@@ -64,12 +65,14 @@ class Ranker(tf.Module):
 
 def main() -> None:
     root = Path(sys.argv[1])
-    version, items, size, features, columns = (int(word) for word in sys.argv[2:7])
-    seed = int(sys.argv[7]) if len(sys.argv) > 7 else 7
-    vectors = np.random.default_rng(seed).standard_normal((items, size)).astype(np.float32)
-    for name, module in (("user_tower", UserTower(vectors, features)), ("ranker", Ranker(vectors, columns))):
-        tf.saved_model.save(module, str(root / name / str(version)), signatures={"serving_default": module.call})
-    np.save(root / "vectors.npy", vectors)
+    items, size, features, columns = (int(word) for word in sys.argv[2:6])
+    for seed, word in enumerate(sys.argv[6:]):
+        name, version = word.split(":")
+        vectors = np.random.default_rng(seed).standard_normal((items, size)).astype(np.float32)
+        for model, module in (("user_tower", UserTower(vectors, features)), ("ranker", Ranker(vectors, columns))):
+            folder = root / name / model / version
+            tf.saved_model.save(module, str(folder), signatures={"serving_default": module.call})
+        np.save(root / name / "vectors.npy", vectors)
 
 
 main()

@@ -18,9 +18,9 @@ class AbuseRules:
 
     ``per_minute``, ``per_hour``, ``per_day``: most actions in a calendar minute, hour, day (UTC).
     ``hours_in_day``: most calendar hours of one day with at least ``busy_hour`` actions; people sleep.
-    ``regular_gaps`` gaps between ``regular_from_seconds`` and ``session_gap_seconds`` with a coefficient of variation (standard deviation
+    ``regular_gaps`` gaps from 1 s to ``session_gap_seconds``, at least ``regular_mean_seconds`` long in the mean, with a coefficient of variation (standard deviation
     over mean) below ``regular_variation``: a timer; people's gaps vary as much as their mean.
-    Shorter gaps would only show that times are kept in whole seconds.
+    Somebody who rates one film after the other is quick and regular too, so short gaps do not count.
     ``fast_gaps`` gaps above 0 and below 1 s that are at least ``fast_share`` of all gaps: nobody reads that fast. A gap
     of exactly 0 says nothing (a page of answers sent at once, or times in whole seconds).
     ``item_count`` actions on one item that are at least ``item_share`` of all of the user's: hammering.
@@ -31,9 +31,9 @@ class AbuseRules:
     per_day: int = 5000
     hours_in_day: int = 18
     busy_hour: int = 6
-    regular_gaps: int = 50
-    regular_variation: float = 0.45
-    regular_from_seconds: float = 5.0
+    regular_gaps: int = 60
+    regular_variation: float = 0.4
+    regular_mean_seconds: float = 30.0
     session_gap_seconds: int = 1800
     fast_gaps: int = 20
     fast_share: float = 0.5
@@ -49,7 +49,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     """One row a user: the figures that the rules look at.
 
     Reads user_id, item_id, timestamp. Columns: user_id, actions, per_minute, per_hour, per_day, hours_in_day,
-    gaps, gap_variation (null below two gaps), fast_gaps, item_count.
+    gaps, gap_mean, gap_variation (null below two gaps), fast_gaps, item_count.
     """
     hourly = (
         interactions.groupBy("user_id", F.date_trunc("minute", "timestamp").alias("minute"))
@@ -61,7 +61,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     rates = (
         hourly.groupBy("user_id", F.to_date("hour").alias("day"))
         .agg(
-            F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), F.count("*").alias("hours")
+            F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), busy.alias("hours")
         )
         .groupBy("user_id")
         .agg(
@@ -75,12 +75,13 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     at = F.unix_micros("timestamp") / 1e6
     in_order = Window.partitionBy("user_id").orderBy("timestamp")
     gap = F.col("gap")
-    paused = F.when(gap.between(rules.regular_from_seconds, float(rules.session_gap_seconds)), gap)
+    paused = F.when(gap.between(1.0, float(rules.session_gap_seconds)), gap)
     spacing = (
         interactions.select("user_id", (at - F.lag(at).over(in_order)).alias("gap"))
         .groupBy("user_id")
         .agg(
             F.count(paused).alias("gaps"),
+            F.mean(paused).alias("gap_mean"),
             (F.stddev(paused) / F.mean(paused)).alias("gap_variation"),
             F.count_if((gap > 0.0) & (gap < 1.0)).alias("fast_gaps"),
         )
@@ -101,7 +102,9 @@ def judge(figures: DataFrame, rules: AbuseRules) -> DataFrame:
         "per_hour": F.col("per_hour") >= rules.per_hour,
         "per_day": F.col("per_day") >= rules.per_day,
         "round_the_clock": F.col("hours_in_day") >= rules.hours_in_day,
-        "regular_intervals": (F.col("gaps") >= rules.regular_gaps) & (F.col("gap_variation") < rules.regular_variation),
+        "regular_intervals": (F.col("gaps") >= rules.regular_gaps)
+        & (F.col("gap_mean") >= rules.regular_mean_seconds)
+        & (F.col("gap_variation") < rules.regular_variation),
         "too_fast": (F.col("fast_gaps") >= rules.fast_gaps)
         & (F.col("fast_gaps") >= rules.fast_share * (F.col("actions") - 1)),
         "one_item": (F.col("item_count") >= rules.item_count)

@@ -44,7 +44,7 @@ def item_columns(sequences: Sequences, items: ItemTable) -> pa.Table:
 
 
 def write_sources(directory: Path, sequences: Sequences, items: ItemTable, fitted: Mapping[str, Fitted]) -> None:
-    """``items.parquet``, ``popular.npy``, ``trending.npy``, ``transitions/`` and the files of every model in ``fitted``."""
+    """``items.parquet``, ``popular.npy``, ``trending.npy``, ``transitions/`` and the files of every fitted model."""
     directory.mkdir(parents=True, exist_ok=True)
     pq.write_table(item_columns(sequences, items), directory / "items.parquet")
     popular.fit(sequences, items).export(directory)

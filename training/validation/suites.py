@@ -60,14 +60,15 @@ def interactions(actions: Sequence[str], start: object, end: object) -> list[Exp
     ]
 
 
-def training_rows(features: Sequence[str], limits: Limits) -> list[Expectation]:
-    """For the training set: features are finite counts, labels are 0 or 1 and both occur."""
+def training_rows(features: Sequence[str], limits: Limits, *, both_labels: bool) -> list[Expectation]:
+    """For the training set: features are finite counts, labels are 0 or 1 (and, where stated, both occur)."""
+    mixed = gx.expectations.ExpectColumnMeanToBeBetween(
+        column="label", min_value=0.0, strict_min=True, max_value=limits.max_positive_share
+    )
     return [
         gx.expectations.ExpectTableRowCountToBeBetween(min_value=1),
         gx.expectations.ExpectColumnValuesToBeInSet(column="label", value_set=[0, 1]),
-        gx.expectations.ExpectColumnMeanToBeBetween(
-            column="label", min_value=0.0, strict_min=True, max_value=limits.max_positive_share
-        ),
+        *([mixed] if both_labels else []),
         gx.expectations.ExpectColumnValuesToNotBeNull(column="user_id"),
         gx.expectations.ExpectColumnValuesToNotBeNull(column="item_id"),
         *(gx.expectations.ExpectColumnValuesToNotBeNull(column=feature) for feature in features),

@@ -87,13 +87,13 @@ def test_a_broken_training_set_is_named(column: str, value: object, tmp_path: Pa
     frame = pd.DataFrame(
         {"user_id": ["u"] * 10, "item_id": ["i"] * 10, "label": [0, 1] * 5, "count": np.ones(10, np.float32)}
     )
-    validate("training set", frame, training_rows(["count"], LIMITS), tmp_path)
+    validate("training set", frame, training_rows(["count"], LIMITS, both_labels=True), tmp_path)
     frame.loc[2, column] = value
     with pytest.raises(BrokenDataError, match=column):
-        validate("training set", frame, training_rows(["count"], LIMITS), tmp_path)
+        validate("training set", frame, training_rows(["count"], LIMITS, both_labels=True), tmp_path)
 
 
 def test_labels_that_are_all_alike_are_refused(tmp_path: Path) -> None:
     frame = pd.DataFrame({"user_id": ["u"], "item_id": ["i"], "label": [0], "count": np.ones(1, np.float32)})
     with pytest.raises(BrokenDataError, match="label"):
-        validate("training set", frame, training_rows(["count"], LIMITS), tmp_path)
+        validate("training set", frame, training_rows(["count"], LIMITS, both_labels=True), tmp_path)

@@ -31,13 +31,15 @@ class UserVectors(tf.Module):  # type: ignore[name-defined,misc]
         table: npt.NDArray[np.float32],
         mean: npt.NDArray[np.float32],
         spread: npt.NDArray[np.float32],
+        *,
+        window: int,
         ordered: bool,
     ) -> None:
         super().__init__(name="user_vectors")
         self._tower = tower
         self._table = tf.Variable(table, trainable=False, name="items")
         self._mean, self._spread = tf.constant(mean), tf.constant(spread)
-        self._ordered = ordered
+        self._ordered, self._window = ordered, window
         signature = {
             "items": tf.TensorSpec([None, None], tf.int32, "items"),
             "actions": tf.TensorSpec([None, None], tf.int32, "actions"),
@@ -51,6 +53,7 @@ class UserVectors(tf.Module):  # type: ignore[name-defined,misc]
         self._table.assign(table)
 
     def _serve(self, items: Any, actions: Any, ages: Any, features: Any) -> dict[str, Any]:
+        items, actions, ages = (values[:, -self._window :] for values in (items, actions, ages))
         # An item that this release does not know counts as padding; one empty place makes any length at least 1.
         items = tf.pad(tf.where(items < tf.shape(self._table)[0], tf.maximum(items, 0), 0), [[0, 0], [1, 0]])
         actions, ages = tf.pad(actions, [[0, 0], [1, 0]]), tf.pad(ages, [[0, 0], [1, 0]])

@@ -9,6 +9,10 @@ CAUSAL_POSITIONS_PER_SECOND = 40_000
 """What two cores train of the causal variant: from this the number of passes that a budget allows is told."""
 
 
+POOLED_WINDOW = 50
+"""Actions back that the pooled variant reads."""
+
+
 @dataclass(frozen=True)
 class TwoTowerSettings:
     """``variant``: ``pooled`` (learned recency-weighted pools of the last actions: quick), ``causal`` (causal
@@ -48,5 +52,11 @@ class TwoTowerSettings:
         elif variant == "auto":
             passes = budget_seconds * CAUSAL_POSITIONS_PER_SECOND / max(actions, 1)
             variant = "causal" if passes >= self.causal_passes else "pooled"
-        rate = self.learning_rate or (1.5e-3 if variant == "causal" else 2e-3)
-        return replace(self, variant=variant, learning_rate=rate)
+        if variant == "pooled" and self.window > POOLED_WINDOW:
+            # The same positions a batch; older actions weigh nothing in the pools.
+            batch = self.batch_windows * self.window // POOLED_WINDOW
+            return replace(self, variant=variant, window=POOLED_WINDOW, batch_windows=batch)._with_rate(2e-3)
+        return replace(self, variant=variant)._with_rate(1.5e-3 if variant == "causal" else 2e-3)
+
+    def _with_rate(self, rate: float) -> "TwoTowerSettings":
+        return replace(self, learning_rate=self.learning_rate or rate)

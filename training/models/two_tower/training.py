@@ -75,7 +75,9 @@ def fit(
         optimizer=tf.keras.optimizers.Adam(1e-3, beta_2=0.98, global_clipnorm=settings.clip, jit_compile=False)
     )
 
-    users = UserVectors(model.user_tower, item_tower.table(), mean, spread, sequences.ordered)
+    users = UserVectors(
+        model.user_tower, item_tower.table(), mean, spread, window=settings.window, ordered=sequences.ordered
+    )
     run = _Run()
 
     def fitted() -> FittedTwoTower:

@@ -1,0 +1,34 @@
+# The doors of the house; each one calls what it needs. `make demo` is the first thing to try.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test test-long bench clean
+BIN := .venv/bin
+DATA ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## the environment in .venv and the jars
+	@stack/bootstrap.sh
+
+demo: setup ## install, start, import, train, serve; DATA=a MovieLens zip or a folder of tables
+	@$(BIN)/headwater demo $(if $(DATA),--data "$(DATA)")
+
+down: ## stop the stack; data stays
+	@if [ -x $(BIN)/headwater ]; then $(BIN)/headwater down; fi
+
+test: setup ## everything that guards main
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not long"
+
+test-long: setup ## what takes longer
+	$(BIN)/pytest -m long --timeout 3600
+
+bench: setup ## every benchmark, one after another
+	$(BIN)/headwater bench all
+
+clean: down ## remove what the others made
+	rm -rf .venv .headwater build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,66 @@
+"""Rows of one commit of a table, and rows in the shape that a table stores."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from contracts.errors import InvalidInputError
+from lake.tables import DAY, TABLES
+
+Days = tuple[date, date]
+"""First and last day, both included."""
+
+
+def partitioned(snapshot: DeltaTable) -> bool:
+    """Whether the table has a partition a day."""
+    return DAY in snapshot.metadata().partition_columns
+
+
+def between(snapshot: DeltaTable, days: Days | None) -> list[tuple[str, str, str]] | None:
+    """The filter that keeps the partitions of ``days``, None for all."""
+    if days is None or not partitioned(snapshot):
+        return None
+    return [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[1].isoformat())]
+
+
+def read(snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None) -> pa.Table:
+    """Rows of the ``days``; all columns as stored when ``columns`` is None."""
+    dataset = snapshot.to_pyarrow_dataset(file_pruning_predicate=between(snapshot, days))
+    return dataset.to_table(columns=None if columns is None else list(columns))
+
+
+def _with_day(rows: pa.Table) -> pa.Table:
+    if DAY in rows.column_names:
+        return rows
+    return rows.append_column(pa.field(DAY, pa.date32()), pc.cast(rows["timestamp"], pa.date32()))
+
+
+def conform(name: str, rows: pa.Table) -> pa.Table:
+    """Rows in the stored schema of a declared table (absent nullable columns are null); of another, with its day.
+
+    Raises InvalidInputError for a column that is missing or null and must not be.
+    """
+    if name not in TABLES:
+        return _with_day(rows) if "timestamp" in rows.column_names else rows
+    table = TABLES[name]
+    if table.partitioned:
+        if "timestamp" not in rows.column_names:
+            raise InvalidInputError("timestamp", f"table {name} has a partition a day and needs this column")
+        rows = _with_day(rows)
+    columns = []
+    for field in table.stored_schema:
+        if field.name in rows.column_names:
+            column = rows[field.name]
+        elif pa.types.is_nested(field.type):
+            column = pa.array([[]] * rows.num_rows, field.type)
+        elif field.nullable:
+            column = pa.nulls(rows.num_rows, field.type)
+        else:
+            raise InvalidInputError(field.name, f"table {name} needs this column")
+        if not field.nullable and column.null_count:
+            raise InvalidInputError(field.name, f"table {name} allows no null here")
+        columns.append(column.cast(field.type))
+    return pa.table(columns, schema=table.stored_schema)

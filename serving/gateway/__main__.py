@@ -1,0 +1,52 @@
+"""``python -m serving.gateway``: the HTTP service, in as many worker processes as the settings say."""
+
+import os
+import shutil
+import sys
+
+import uvicorn
+
+from contracts.settings import Settings
+
+GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 30
+CONNECTIONS = 4096
+"""Connections that a worker keeps; more wait in the listen queue."""
+
+
+def main() -> int:
+    settings = Settings()
+    folder = settings.home / "gateway" / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read once, when prometheus_client is imported
+    from serving.gateway.observation import ObservationServer
+
+    observation = ObservationServer(settings.bind, settings.gateway_metrics_port, settings.gateway_port, folder)
+    try:
+        observation.start()
+    except OSError as error:
+        sys.stderr.write(f"gateway: port {settings.gateway_metrics_port} cannot be used: {error.strerror}\n")
+        return 1
+    try:
+        uvicorn.run(
+            "serving.gateway.worker:create",
+            factory=True,
+            host=settings.bind,
+            port=settings.gateway_port,
+            workers=settings.gateway_workers,
+            access_log=False,
+            log_config=None,
+            log_level=settings.log_level,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            backlog=CONNECTIONS,
+        )
+    finally:
+        observation.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

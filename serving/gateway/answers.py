@@ -1,0 +1,73 @@
+"""From the pipeline's answer to JSON, headers and impressions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+
+from contracts.clock import utc
+from contracts.impressions import Impression
+from pipeline.request import Answer
+
+
+def body(answer: Answer) -> dict[str, Any]:
+    """The answer in the shape of ``contracts.requests.Recommendations``."""
+    return {
+        "request_id": answer.request.request_id,
+        "user_id": answer.request.user_id,
+        "release": answer.release,
+        "experiment": {"id": answer.experiment, "arm": answer.arm} if answer.experiment else None,
+        "items": [
+            {
+                "item_id": item.item_id,
+                "position": item.position,
+                "score": float(item.score),
+                "sources": list(item.sources),
+                "reasons": list(item.reasons),
+            }
+            for item in answer.items
+        ],
+        "features": {"user_age_seconds": answer.user.age_seconds, "state": answer.user.state},
+        "degraded": list(answer.degraded),
+    }
+
+
+def respond(request: Request, answer: Answer) -> Response:
+    """The response, with the stages' times and the arm in its headers."""
+    request.state.timings.update({stage.stage: stage.milliseconds for stage in answer.stages})
+    if answer.experiment is not None:
+        request.state.headers["X-Experiment"] = f"{answer.experiment}={answer.arm}"
+    if answer.degraded:
+        request.state.log["degraded"] = list(answer.degraded)
+    request.state.log["release"] = answer.release
+    return json_response(body(answer))
+
+
+def json_response(content: Any, status: int = 200) -> Response:
+    """A response with JSON; not-a-number becomes null."""
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json")
+
+
+def impressions(answer: Answer, feature_set: str, surface: str | None) -> Sequence[Impression]:
+    """A row an item, with the feature values that ranked it."""
+    shown_at = utc(answer.request.now)
+    return [
+        Impression(
+            request_id=answer.request.request_id,
+            user_id=answer.request.user_id,
+            item_id=item.item_id,
+            position=item.position,
+            timestamp=shown_at,
+            release=answer.release,
+            experiment=answer.experiment,
+            arm=answer.arm,
+            surface=surface,
+            score=float(item.score),
+            sources=list(item.sources),
+            features=item.features.tolist(),
+            feature_set=feature_set,
+        )
+        for item in answer.items
+    ]

@@ -1,0 +1,211 @@
+"""What answers requests now: loaded beside the old, warmed, then swapped by one assignment."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contracts.clock import Clock
+from contracts.errors import HeadwaterError, UnavailableError
+from contracts.release import CHAMPION
+from pipeline.chain import Chain
+from pipeline.items import Items
+from pipeline.request import Request
+from pipeline.rules.schema import Rules
+from pipeline.served import ServedRelease
+from serving.gateway import metrics
+from serving.gateway.catalogue import Catalogue
+from serving.gateway.release_loading import REFUSALS, LoadedRelease, ReleaseLoader
+
+log = logging.getLogger(__name__)
+
+PointersRead = Callable[[], Mapping[str, str | None]]
+"""Pointer name → release id. Raises UnavailableError."""
+ItemScores = Callable[[Items, float, float], Items]
+"""The item table with the trend of this moment, from the table, the end of its data and now (epoch seconds)."""
+MakeChain = Callable[[Mapping[str, ServedRelease], str], Chain]
+"""From served releases by id and the champion's id to the chain that answers."""
+WARM_UP_USER = "headwater-warm-up"
+
+
+@dataclass(frozen=True)
+class InForce:
+    """One consistent whole: every request works with one of these from start to end."""
+
+    pointers: Mapping[str, str | None]
+    loaded: Mapping[str, LoadedRelease]
+    served: Mapping[str, ServedRelease]
+    chain: Chain
+
+    @property
+    def champion(self) -> ServedRelease:
+        """The champion's release."""
+        return self.served[str(self.pointers[CHAMPION])]
+
+
+class ReleaseKeeper:
+    """Holds what is in force. Reads never wait; every change builds a new whole beside the old one."""
+
+    def __init__(
+        self,
+        loader: ReleaseLoader,
+        pointers: PointersRead,
+        catalogue: Catalogue,
+        rules: Callable[[], Rules],
+        item_scores: ItemScores,
+        make_chain: MakeChain,
+        remembered: Path,
+        clock: Clock,
+    ) -> None:
+        """``remembered`` is a file with the last pointers, for a start without PostgreSQL."""
+        self._loader = loader
+        self._pointers = pointers
+        self._catalogue = catalogue
+        self._rules = rules
+        self._item_scores = item_scores
+        self._make_chain = make_chain
+        self._remembered = remembered
+        self._clock = clock
+        self._current: InForce | None = None
+        self._refused: dict[str, Mapping[str, str | None]] = {}
+        self._building = threading.Lock()
+
+    @property
+    def current(self) -> InForce:
+        """What is in force. Raises UnavailableError before the first release."""
+        if self._current is None:
+            raise UnavailableError("release", "none is in force yet")
+        return self._current
+
+    @property
+    def ready(self) -> bool:
+        """Whether anything is in force."""
+        return self._current is not None
+
+    def poll(self) -> None:
+        """Looks at the pointers once and puts in force what they name. What cannot be loaded is refused, logged and
+        counted; the old goes on until the pointers move again."""
+        pointers = self._read_pointers()
+        with self._building:
+            current = self._current
+            if current is not None and dict(current.pointers) == dict(pointers):
+                return
+            loaded = {}
+            for name, release_id in pointers.items():
+                if release_id is None:
+                    continue
+                known = current.loaded.get(release_id) if current else None
+                found = known or self._load(release_id, pointers)
+                if found is not None:
+                    loaded[release_id] = found
+                elif name == CHAMPION:
+                    return
+            if pointers.get(CHAMPION) not in loaded:
+                return
+            self._swap(pointers, loaded, warm=True)
+            self._remember(pointers)
+
+    def refresh(self) -> None:
+        """Takes changed items, rules and item scores into what is in force."""
+        with self._building:
+            if self._current is not None:
+                self._swap(self._current.pointers, self._current.loaded, warm=False)
+
+    def _load(self, release_id: str, pointers: Mapping[str, str | None]) -> LoadedRelease | None:
+        if self._refused.get(release_id) == pointers:
+            return None
+        try:
+            return self._loader.load(release_id)
+        except UnavailableError as error:
+            log.warning("release %s waits: %s", release_id, error)
+        except REFUSALS as error:
+            log.warning("release %s is refused: %s", release_id, error)
+            self._refused[release_id] = pointers
+            metrics.RELEASE_REFUSED.labels(release_id).inc()
+        return None
+
+    def _swap(self, pointers: Mapping[str, str | None], loaded: Mapping[str, LoadedRelease], *, warm: bool) -> None:
+        served = {release_id: self._serve(one) for release_id, one in loaded.items()}
+        new = InForce(dict(pointers), loaded, served, self._make_chain(served, str(pointers[CHAMPION])))
+        if warm:
+            self._warm_up(new)
+        old, self._current = self._current, new
+        if old is None or old.pointers != new.pointers:
+            for name, release_id in (old.pointers if old else {}).items():
+                if release_id is not None:
+                    metrics.RELEASE.labels(name, release_id).set(0)
+            for name, release_id in pointers.items():
+                if release_id in loaded:
+                    metrics.RELEASE.labels(name, release_id).set(1)
+            log.info("in force: %s", {name: one for name, one in pointers.items() if one in loaded})
+
+    def _serve(self, loaded: LoadedRelease) -> ServedRelease:
+        now = self._clock()
+        put = self._catalogue.put_items()
+        items = self._item_scores(loaded.artifacts.items, loaded.manifest.data_to.timestamp(), now)
+        if put:
+            items = items.with_new(put, now)
+        deleted = self._catalogue.deleted_ids()
+        if deleted:
+            items = items.with_hidden(deleted)
+        return loaded.served(items, put, self._rules())
+
+    def _warm_up(self, new: InForce) -> None:
+        """Touches every part once, so that the first request after the swap pays for no loading."""
+        for release_id, served in new.served.items():
+            popular = np.argsort(-served.artifacts.items.popular[: len(served.artifacts.items)])[:20]
+            ids = tuple(served.artifacts.items.ids[row] for row in popular)
+            for items in ((), ids):
+                request = Request("warm-up", WARM_UP_USER, self._clock(), items=items)
+                answer = self._make_chain({release_id: served}, release_id).run(request)
+                log.info("release %s is warm, %d items, degraded: %s", release_id, len(answer.items), answer.degraded)
+
+    def _read_pointers(self) -> Mapping[str, str | None]:
+        try:
+            return self._pointers()
+        except UnavailableError as error:
+            if self._current is not None:
+                return self._current.pointers
+            log.warning("%s; starting with the last known pointers", error)
+        try:
+            remembered = json.loads(self._remembered.read_text())
+        except (OSError, ValueError):
+            return {CHAMPION: None}
+        return {str(name): one for name, one in remembered.items()}
+
+    def _remember(self, pointers: Mapping[str, str | None]) -> None:
+        self._remembered.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._remembered.with_suffix(".partial")
+        partial.write_text(json.dumps(dict(pointers)))
+        partial.rename(self._remembered)
+
+
+class Ticker:
+    """Calls a function again and again in a thread; a HeadwaterError or OSError of it is logged, nothing ends it."""
+
+    def __init__(self, name: str, function: Callable[[], None], seconds: float) -> None:
+        self._function = function
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begins; the first call comes at once."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._function()
+            except (HeadwaterError, OSError, ValueError) as error:
+                log.warning("%s: %s", self._thread.name, error)
+            self._stopping.wait(self._seconds)
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """Ends the thread after the call that runs."""
+        self._stopping.set()
+        self._thread.join(seconds)

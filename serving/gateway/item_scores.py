@@ -1,0 +1,51 @@
+"""What is trending now: the release's trend fades, what the stream counted since is laid over it."""
+
+import logging
+
+import numpy as np
+import redis
+
+from contracts.clock import Clock
+from contracts.errors import UnavailableError
+from contracts.topics import EVENTS
+from feature_repo.redis_reader import read_trending
+from feature_repo.trending import HALF_LIFE_DAYS
+from pipeline.items import Items
+from serving.gateway import metrics
+from serving.gateway.breaker import Breaker
+
+log = logging.getLogger(__name__)
+
+DAY_SECONDS = 86_400.0
+
+
+class LiveTrending:
+    """Reads the stream's counters; the last ones read stay in use while Redis is down, and their age is told."""
+
+    def __init__(self, client: "redis.Redis[bytes]", breaker: Breaker, clock: Clock) -> None:
+        self._client = client
+        self._breaker = breaker
+        self._clock = clock
+        self._scores: dict[str, float] = {}
+        self._read_at: float | None = None
+
+    def read(self) -> None:
+        """Reads the counters once. Keeps what is known when Redis does not answer."""
+        try:
+            self._scores = self._breaker.call(read_trending, self._client, EVENTS.partitions, self._clock)
+            self._read_at = self._clock()
+        except UnavailableError as error:
+            log.info("trending items stay as they were: %s", error)
+        if self._read_at is not None:
+            metrics.ITEM_TABLE_AGE.set(max(self._clock() - self._read_at, 0.0))
+
+    def over(self, items: Items, data_to: float, now: float) -> Items:
+        """The table with the trend of ``now``: for each item the larger of the stream's count and what is left of the
+        release's, counted at ``data_to`` (epoch seconds)."""
+        faded = items.trending * np.float32(2.0 ** (-max(now - data_to, 0.0) / DAY_SECONDS / HALF_LIFE_DAYS))
+        trending = faded.astype(np.float32)
+        for item_id, score in self._scores.items():
+            row = items.row_of.get(item_id)
+            if row is not None:
+                trending[row] = max(trending[row], score)
+        return items.with_scores(items.popular, trending)

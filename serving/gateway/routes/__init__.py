@@ -1,0 +1,1 @@
+"""The routes of INTERFACE.md, a file a door."""

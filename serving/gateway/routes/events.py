@@ -1,0 +1,42 @@
+"""``POST /v1/events``."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from contracts.requests import Accepted, EventIn
+from serving.auth.scopes import EVENTS_WRITE
+from serving.auth.verifier import Caller
+from serving.gateway.access import GatewayOf, allowed, within_limits
+from serving.gateway.answers import json_response
+from serving.gateway.bodies import JsonRoute
+from serving.gateway.events import MAXIMUM_EVENTS, EventWriter
+
+router = APIRouter(route_class=JsonRoute, tags=["events"])
+
+Many = Annotated[list[EventIn], Field(min_length=1, max_length=MAXIMUM_EVENTS)]
+
+
+@router.post("/v1/events", status_code=202, response_model=Accepted)
+async def events(
+    request: Request,
+    gateway: GatewayOf,
+    caller: Annotated[Caller, Depends(allowed(EVENTS_WRITE))],
+    sent: Annotated[EventIn | Many, Body()],
+) -> Response:
+    """Takes one event or a list. 202 only once Kafka has acknowledged all of them."""
+    many = isinstance(sent, list)
+    listed = sent if isinstance(sent, list) else [sent]
+    writer = EventWriter(gateway.kafka, gateway.configuration.event_future_seconds)
+    users = {one.user_id for one in listed}
+
+    def work() -> list[str]:
+        within_limits(gateway, request, caller, users.pop() if len(users) == 1 else None)
+        completed = writer.complete(listed, caller.client_id, gateway.clock(), many=many)
+        writer.write(completed)
+        return [event.event_id for event in completed]
+
+    ids = await gateway.in_event_thread(work)
+    return json_response({"accepted": len(ids), "event_ids": ids}, 202)

@@ -1,0 +1,44 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``: no token."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from contracts.errors import UnavailableError
+from serving.gateway import metrics
+from serving.gateway.access import GatewayOf
+from serving.gateway.answers import json_response
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """The process lives."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz")
+async def readyz(gateway: GatewayOf) -> Response:
+    """A release is in force. Dependencies that are down are named: answers are degraded, not absent."""
+    if not gateway.keeper.ready:
+        raise UnavailableError("release", "none is in force yet")
+    dependencies = {
+        "redis": gateway.redis_breaker.closed,
+        "kafka": gateway.kafka.up,
+        "model-server": gateway.models.available,
+    }
+    current = gateway.keeper.current
+    return json_response(
+        {
+            "status": "ready",
+            "releases": dict(current.pointers),
+            "down": sorted(name for name, up in dependencies.items() if not up),
+        }
+    )
+
+
+@router.get("/metrics")
+async def prometheus(gateway: GatewayOf) -> Response:
+    """For Prometheus: all workers added up."""
+    return Response(metrics.exposition(gateway.configuration.metrics_directory), media_type=CONTENT_TYPE_LATEST)

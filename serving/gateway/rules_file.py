@@ -1,0 +1,35 @@
+"""The business rules in force: one file, read again when it changes. One that breaks the schema changes nothing."""
+
+import logging
+from pathlib import Path
+
+from contracts.errors import InvalidInputError
+from pipeline.rules.schema import Rules, default_rules, parse_rules
+
+log = logging.getLogger(__name__)
+
+
+class RulesFile:
+    """The rules in ``path``; the product's own where there is no such file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._modified = 0
+        self._rules = default_rules()
+
+    def read(self) -> Rules:
+        """The rules as they stand now."""
+        try:
+            modified = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            if self._modified:
+                self._modified, self._rules = 0, default_rules()
+            return self._rules
+        if modified != self._modified:
+            self._modified = modified
+            try:
+                self._rules = parse_rules(self._path.read_text())
+                log.info("rules of %s are in force", self._path)
+            except (InvalidInputError, OSError, UnicodeDecodeError) as error:
+                log.warning("the rules stay as they were: %s", error)
+        return self._rules

@@ -1,0 +1,183 @@
+"""The gateway's parts, put together and started and stopped in order."""
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import httpx
+import redis
+import sqlalchemy as sa
+from prometheus_client import multiprocess
+from sqlalchemy.exc import SQLAlchemyError
+
+from contracts.errors import UnavailableError
+from pipeline.chain import Chain, recommendation_chain
+from pipeline.request import Answer, Request
+from pipeline.served import ServedRelease
+from releases.pointers import Pointers
+from releases.store import ReleaseStore
+from serving.auth.issuer import Issuer
+from serving.auth.key_sources import DiscoveredKeys, EmbeddedKeys, KeySource
+from serving.auth.verifier import Verifier
+from serving.erasure.ledger import Ledger
+from serving.gateway import metrics
+from serving.gateway.arms import NoExperiments, RunningArms
+from serving.gateway.breaker import Breaker
+from serving.gateway.catalogue import Catalogue, CatalogueReader
+from serving.gateway.configuration import Configuration
+from serving.gateway.in_force import InForce, ReleaseKeeper, Ticker
+from serving.gateway.item_scores import LiveTrending
+from serving.gateway.model_client import ModelClient
+from serving.gateway.rate_limit import RateLimiter
+from serving.gateway.release_loading import ReleaseLoader
+from serving.gateway.rules_file import RulesFile
+from serving.gateway.user_rows import RedisUserRows, connect
+from serving.impressions import ImpressionLog
+from serving.kafka_log import KafkaLog
+
+T = TypeVar("T")
+
+DATABASE_SECONDS = 2
+REDIS_SHARE = 0.25
+"""Share of the request's deadline that one Redis call may take."""
+
+
+class Gateway:
+    """Everything that routes use. Nothing connects before ``start``."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.clock = configuration.clock
+        timeout = configuration.request_deadline_ms / 1000 * REDIS_SHARE
+        self.redis = connect(configuration.redis_url, timeout)
+        self.redis_breaker = Breaker("redis", (redis.RedisError, OSError))
+        self.models = ModelClient(configuration.model_server)
+        self.kafka = KafkaLog(configuration.kafka_bootstrap, configuration.topic_prefix)
+        self.limiter = RateLimiter(
+            configuration.redis_url,
+            configuration.rate_user_per_second,
+            configuration.rate_client_per_second,
+            timeout=timeout,
+        )
+        self.impressions = ImpressionLog(
+            self.kafka,
+            configuration.home / "gateway" / "impressions",
+            lambda outcome, count: metrics.IMPRESSIONS.labels(outcome).inc(count),
+        )
+        self.issuer = Issuer(configuration.home, configuration.issuer, configuration.audience, self.clock)
+        self.http = httpx.AsyncClient(timeout=5.0)
+        self.verifier = Verifier(
+            self._key_source(),
+            configuration.issuer,
+            configuration.audience,
+            configuration.clock_skew_seconds,
+            self.clock,
+        )
+        self.erasures = Ledger(configuration.home / "erasures")
+        self._store = ReleaseStore(configuration.releases)
+        self._trending = LiveTrending(self.redis, self.redis_breaker, self.clock)
+        self._rules = RulesFile(configuration.home / "rules.yaml")
+        self._pointers = Pointers(_engine(configuration.database_url), self.clock)
+        self.catalogue = Catalogue(lambda: self.keeper.refresh())
+        self._catalogue_reader = CatalogueReader(
+            configuration.kafka_bootstrap, configuration.topic_prefix, self.catalogue
+        )
+        self.keeper = ReleaseKeeper(
+            ReleaseLoader(configuration.releases, self.models),
+            self._read_pointers,
+            self.catalogue,
+            self._rules.read,
+            self._trending.over,
+            self._chain,
+            configuration.home / "gateway" / "pointers.json",
+            self.clock,
+        )
+        self._poller = Ticker("release-poll", self.keeper.poll, configuration.release_poll_seconds)
+        self._refresher = Ticker("item-refresh", self._refresh, configuration.refresh_seconds)
+        self._threads = ThreadPoolExecutor(configuration.threads, "request")
+        self._event_threads = ThreadPoolExecutor(16, "events")
+
+    def _key_source(self) -> KeySource:
+        if self.configuration.embedded_issuer:
+            return EmbeddedKeys(self.issuer.keys)
+        return DiscoveredKeys(self.configuration.issuer, self.http)
+
+    def _read_pointers(self) -> Mapping[str, str | None]:
+        try:
+            return {name: pointer.release_id for name, pointer in self._pointers.all().items()}
+        except SQLAlchemyError as error:
+            raise UnavailableError("PostgreSQL", type(error).__name__) from error
+
+    def _refresh(self) -> None:
+        self._trending.read()
+        metrics.BUFFER_DEPTH.labels("memory").set(self.impressions.depth)
+        metrics.BUFFER_DEPTH.labels("disk").set(self.impressions.spilled_bytes)
+        self.keeper.refresh()
+
+    def _chain(self, served: Mapping[str, ServedRelease], champion: str) -> Chain:
+        rows = RedisUserRows(self.redis, self.redis_breaker, tuple(served), self.configuration.user_stale_seconds)
+        by_arm = {("", ""): served[champion], **{(release_id, ""): one for release_id, one in served.items()}}
+        deadline = self.configuration.request_deadline_ms / 1000
+        return recommendation_chain(rows, RunningArms(by_arm, NoExperiments()), deadline=deadline)
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """Runs a part of the request path beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    async def in_event_thread(self, function: Callable[[], T]) -> T:
+        """Runs what waits for Kafka, so that recommendations never wait for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._event_threads, function)
+
+    def answer(self, request: Request, in_force: InForce | None = None) -> Answer:
+        """Runs the chain and counts what it did. Raises UnavailableError while no release is in force."""
+        answer = (in_force or self.keeper.current).chain.run(request)
+        for stage in answer.stages:
+            metrics.STAGES.labels(stage.stage).observe(stage.milliseconds / 1000)
+        for name in answer.degraded:
+            metrics.DEGRADED.labels(name).inc()
+        for item in answer.items:
+            for source in item.sources:
+                metrics.CANDIDATES.labels(source).inc()
+        return answer
+
+    def known_releases(self) -> list[str]:
+        """Ids of the releases under which vectors may stand online."""
+        return [manifest.id for manifest in self._store.list()]
+
+    def start(self) -> None:
+        """Starts the threads that follow releases, items and Kafka. Returns at once; ``keeper.ready`` tells."""
+        self.kafka.start()
+        self.impressions.start()
+        self._poller.start()
+        self._refresher.start()
+        self._catalogue_reader.start()
+        gc.collect()
+        gc.freeze()
+
+    async def stop(self) -> None:
+        """Ends the threads, sends or spills the impressions that wait, disconnects."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._stop)
+        await self.http.aclose()
+
+    def _stop(self) -> None:
+        self._poller.stop()
+        self._refresher.stop()
+        self._catalogue_reader.stop()
+        self._threads.shutdown()
+        self._event_threads.shutdown()
+        self.impressions.stop()
+        self.kafka.stop()
+        self.models.close()
+        self.redis.close()
+        if self.configuration.metrics_directory is not None:
+            multiprocess.mark_process_dead(os.getpid(), str(self.configuration.metrics_directory))  # type: ignore[no-untyped-call]
+
+
+def _engine(database_url: str) -> sa.Engine:
+    """One connection that gives up soon: the gateway goes on with the last pointers it knew."""
+    url = sa.engine.make_url(database_url).update_query_dict({"connect_timeout": str(DATABASE_SECONDS)})
+    return sa.create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=1, pool_timeout=DATABASE_SECONDS)

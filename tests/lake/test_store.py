@@ -1,0 +1,141 @@
+"""Tables with atomic commits: the same behaviour on disk and on S3."""
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from contracts.errors import InvalidInputError, NotFoundError, UnavailableError
+from lake.store import Lake
+from lake.tables import TABLES
+from tests.lake.rows import interactions, items
+
+FIRST, SECOND = date(2026, 1, 1), date(2026, 1, 2)
+
+
+def ids(lake: Lake) -> list[str]:
+    found: list[str] = lake.read("interactions", ["event_id"])["event_id"].to_pylist()
+    return sorted(found)
+
+
+def test_a_table_without_commits_is_empty_with_its_schema(lake: Lake) -> None:
+    assert lake.read("interactions").schema == TABLES["interactions"].schema
+    assert lake.read("items").num_rows == lake.count("items") == 0
+    assert lake.files("items") == lake.days("interactions") == lake.tables() == []
+
+
+def test_a_derived_table_without_commits_is_not_found(lake: Lake) -> None:
+    with pytest.raises(NotFoundError, match="user_daily"):
+        lake.read("user_daily")
+
+
+def test_rows_lie_in_a_partition_a_day(lake: Lake) -> None:
+    lake.append("interactions", interactions(["a", "b"]))
+    lake.append("interactions", interactions(["c"], day=1))
+    assert lake.days("interactions") == [FIRST, SECOND]
+    assert lake.read("interactions", ["event_id"], (SECOND, SECOND)).to_pylist() == [{"event_id": "c"}]
+    (file,) = lake.files("interactions", (SECOND, SECOND))
+    assert "/day=2026-01-02/" in file
+    assert len(lake.files("interactions")) == 2
+    assert lake.tables() == ["interactions"]
+
+
+def test_an_application_commits_a_version_once(lake: Lake) -> None:
+    lake.append("interactions", interactions(["a"]), transaction=("sink", 4))
+    lake.append("interactions", interactions(["b"]), transaction=("sink", 4))
+    lake.append("interactions", interactions(["c"]), transaction=("sink", 3))
+    lake.append("interactions", interactions(["d"]), transaction=("other", 1))
+    lake.append("interactions", interactions(["e"]), transaction=("sink", 5))
+    assert ids(lake) == ["a", "d", "e"]
+    assert lake.committed_version("interactions", "sink") == 5
+    assert lake.committed_version("interactions", "nobody") == -1
+
+
+def test_replacing_days_leaves_the_others(lake: Lake) -> None:
+    lake.replace_days("interactions", interactions(["a"]), [FIRST])
+    lake.append("interactions", interactions(["c"], day=1))
+    lake.replace_days("interactions", interactions(["x", "y"]), [FIRST])
+    assert ids(lake) == ["c", "x", "y"]
+    lake.replace_days("interactions", interactions([]), [FIRST])
+    assert ids(lake) == ["c"]
+    assert lake.days("interactions") == [SECOND]
+
+
+def test_a_row_of_another_day_is_refused(lake: Lake) -> None:
+    with pytest.raises(InvalidInputError, match="2026-01-02"):
+        lake.replace_days("interactions", interactions(["a"], day=1), [FIRST])
+    assert lake.count("interactions") == 0
+
+
+def test_a_merge_inserts_only_new_keys_and_the_first_of_equal_ones(lake: Lake) -> None:
+    assert lake.merge("interactions", interactions(["a", "b", "a"]), ["event_id"]) == 2
+    before = lake.version("interactions")
+    assert lake.merge("interactions", interactions(["b", "a"]), ["event_id"]) == 0
+    assert lake.version("interactions") == before
+    assert lake.merge("interactions", interactions(["c", "a"]), ["event_id"]) == 1
+    assert ids(lake) == ["a", "b", "c"]
+
+
+def test_an_upsert_replaces_what_differs_and_counts_it(lake: Lake) -> None:
+    assert lake.upsert("items", items({"1": "old", "2": "same"}), ["item_id"]) == 2
+    assert lake.upsert("items", items({"1": "new", "2": "same", "3": "third"}), ["item_id"]) == 2
+    before = lake.version("items")
+    assert lake.upsert("items", items({"1": "new"}), ["item_id"]) == 0
+    assert lake.version("items") == before
+    titles = {row["item_id"]: row["title"] for row in lake.read("items").to_pylist()}
+    assert titles == {"1": "new", "2": "same", "3": "third"}
+
+
+def test_replace_makes_the_rows_the_whole_table(lake: Lake) -> None:
+    lake.replace("items", items({"1": "a", "2": "b"}))
+    lake.replace("items", items({"3": "c"}))
+    assert lake.read("items", ["item_id"]).to_pylist() == [{"item_id": "3"}]
+
+
+def test_a_derived_table_has_the_schema_of_its_rows_and_may_gain_a_column(lake: Lake) -> None:
+    rows = pa.table({"user_id": ["u"], "day": pa.array([FIRST]), "clicks": [3]})
+    lake.replace_days("user_daily", rows, [FIRST])
+    lake.replace_days("user_daily", rows.append_column("views", pa.array([9])), [FIRST])
+    assert lake.read("user_daily").to_pylist() == [{"user_id": "u", "day": FIRST, "clicks": 3, "views": 9}]
+    assert lake.days("user_daily") == [FIRST]
+    assert "user_daily" in lake.tables()
+
+
+@pytest.mark.parametrize(
+    ("rows", "field"),
+    [
+        (interactions(["a"]).drop_columns(["user_id"]), "user_id"),
+        (interactions(["a"]).drop_columns(["timestamp"]), "timestamp"),
+        (interactions(["a"]).set_column(1, "user_id", pa.nulls(1, pa.string())), "user_id"),
+    ],
+)
+def test_rows_that_break_the_schema_are_refused(lake: Lake, rows: pa.Table, field: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        lake.append("interactions", rows)
+    assert caught.value.field == field
+    assert lake.count("interactions") == 0
+
+
+def test_compaction_joins_files_and_vacuum_deletes_the_old(tmp_path: object, lake: Lake) -> None:
+    for name in "abcd":
+        lake.append("interactions", interactions([name]))
+    assert lake.compact("interactions") == 4
+    assert len(lake.files("interactions")) == 1
+    assert ids(lake) == ["a", "b", "c", "d"]
+    assert lake.vacuum("interactions", timedelta(0)) == 4
+    assert ids(lake) == ["a", "b", "c", "d"]
+    assert lake.compact("items") == lake.vacuum("items") == 0
+
+
+def test_other_readers_open_the_listed_files(tmp_path: object) -> None:
+    lake = Lake(f"{tmp_path}/lake")
+    lake.append("interactions", interactions(["a", "b"]))
+    (file,) = lake.files("interactions")
+    assert pq.read_table(file, columns=["event_id"], partitioning=None).num_rows == 2
+
+
+def test_a_store_that_does_not_answer_is_named(s3_endpoint: str) -> None:
+    lake = Lake("s3://no-such-bucket/x", s3_endpoint=s3_endpoint)
+    with pytest.raises(UnavailableError, match="no-such-bucket"):
+        lake.append("interactions", interactions(["a"]))

@@ -1,0 +1,64 @@
+"""The state that the stream keeps of every user, computed in bulk by the stream's own fold."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import redis
+
+from contracts.clock import Clock
+from contracts.errors import UnavailableError
+from contracts.events import ACTION_CODES
+from feature_repo import activity, seen
+from feature_repo.activity import Happening, event_key
+from feature_repo.redis_state import Change, UserState, change_users, merging
+from feature_repo.seen import SEEN_LENGTH
+
+AT_ONCE = 500
+_CODES = {action.value: code for action, code in ACTION_CODES.items()}
+
+
+def happenings(actions: pa.Table) -> Iterator[tuple[str, list[Happening]]]:
+    """Users with their newest actions, from actions sorted by user and time (event_id, user_id, item_id, action,
+    timestamp). Only the newest SEEN_LENGTH are folded: older ones could not stand in either state."""
+    users = actions["user_id"].to_pylist()
+    columns = (
+        actions["timestamp"].cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64()).to_pylist(),
+        actions["event_id"].to_pylist(),
+        actions["item_id"].to_pylist(),
+        actions["action"].to_pylist(),
+    )
+    start = 0
+    for stop in range(1, len(users) + 1):
+        if stop < len(users) and users[stop] == users[start]:
+            continue
+        span = range(max(start, stop - SEEN_LENGTH), stop)
+        yield (
+            users[start],
+            [Happening(columns[0][i], event_key(columns[1][i]), columns[2][i], _CODES[columns[3][i]]) for i in span],
+        )
+        start = stop
+
+
+def state_of(events: list[Happening]) -> UserState:
+    """The state after ``events``, whatever their order."""
+    state, met = activity.INITIAL, seen.INITIAL
+    for event in events:
+        state, met = activity.fold(state, event), seen.fold(met, event)
+    return UserState(state, met)
+
+
+def seed_users(client: "redis.Redis[bytes]", actions: pa.Table, clock: Clock) -> int:
+    """Merges the users' actions into their online state, beside a running stream. Returns the number of users.
+
+    A repeat changes nothing. Raises UnavailableError when Redis fails.
+    """
+    seeded, batch = 0, dict[str, Change]()
+    try:
+        for user_id, events in happenings(actions):
+            batch[user_id] = merging(state_of(events))
+            if len(batch) == AT_ONCE:
+                seeded += len(change_users(client, batch, clock))
+                batch = {}
+        return seeded + len(change_users(client, batch, clock))
+    except redis.RedisError as error:
+        raise UnavailableError("Redis", f"{error}; the retry completes the export") from error

@@ -1,0 +1,31 @@
+"""Step assemble: one directory in the layout of a release from what the training steps wrote. Files are hard links."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.jobs.run import DONE, Run
+
+PARTS = ("train_item_models", "train_als", "train_two_tower", "train_rankers")
+CURVES = "curves-*.json"
+_LEFT_OUT = (DONE, "scratch", CURVES, "metastore_db", "derby.log")
+
+
+def assemble(run: Run, out: Path) -> Mapping[str, Any]:
+    """Writes ``release/``. Report: parts, bytes."""
+    release = out / "release"
+    for part in PARTS:
+        shutil.copytree(
+            run.output(part),
+            release,
+            copy_function=_link,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns(*_LEFT_OUT),
+        )
+    size = sum(path.stat().st_size for path in release.rglob("*") if path.is_file())
+    return {"parts": list(PARTS), "bytes": size}
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)

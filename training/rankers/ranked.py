@@ -1,0 +1,148 @@
+"""What a user would be served, without business rules: candidates of all sources blended, then the ranker."""
+
+import importlib
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.artifacts import Artifacts
+from pipeline.blend import Blend
+from pipeline.candidates import Source
+from pipeline.ranking_columns import SCORED_SOURCES
+from pipeline.ranking_features import ranking_features
+from pipeline.request import TOTAL_CANDIDATES
+from pipeline.sources import default_sources
+from pipeline.user import History
+from training.datasets.items import ItemTable
+from training.datasets.sequences import Sequences
+from training.models.fitted import Fitted, Progress, Scores, silent
+from training.models.two_tower import FittedTwoTower
+from training.rankers import lambdamart
+from training.rankers.blend import fit_blend
+from training.rankers.examples import Examples, candidates_of, replay
+from training.rankers.lambdamart import FittedLambdaMart
+from training.rankers.past_requests import contexts_of, past_requests, shuffled_where_unordered
+from training.rankers.settings import ExampleSettings, LambdaMartSettings
+from training.rankers.source_files import write_sources
+
+TOWER_SHARE = 0.5
+"""Share of the budget for the two-tower that has not seen the labels."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The pipeline over fitted models: implements ``training.models.fitted.Fitted``. ``release`` holds the sources'
+    files while this object lives; ``ranker`` is None where there was nothing to learn from."""
+
+    artifacts: Artifacts
+    sources: tuple[Source, ...]
+    tower: FittedTwoTower | None
+    ranker: FittedLambdaMart | None
+    blend: Blend | None
+    top: int
+    release: tempfile.TemporaryDirectory[str]
+    curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def scores(self, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
+        """float32[b, n]: the ranker's order of the best candidates, below it the others, −inf elsewhere."""
+        dense = np.full((len(histories), len(self.artifacts.items)), -np.inf, np.float32)
+        for at, user in enumerate(contexts_of(histories, now, self.tower)):
+            candidates = candidates_of(user, self.sources, TOTAL_CANDIDATES)
+            rows = candidates.rows
+            order = 1.0 / (1.0 + np.arange(len(rows), dtype=np.float32))
+            if len(rows) and self.blend is not None:
+                features = ranking_features(user, candidates, self.artifacts)
+                order = self.blend.score(features)
+                if self.ranker is not None:
+                    best = np.argsort(-order, kind="stable")[: self.top]
+                    scored = self.ranker.score(features[best])
+                    order = order - order.max() + scored.min() - 1
+                    order[best] = scored
+            dense[at, rows] = order
+        return dense
+
+    def export(self, release_dir: Path) -> None:
+        """The ranker's files; the sources' are written by their own models."""
+        if self.ranker is not None:
+            self.ranker.export(release_dir)
+        if self.artifacts.transitions is not None:
+            self.artifacts.transitions.save(release_dir / "transitions")
+
+
+def fit_ranked(
+    train: Sequences,
+    items: ItemTable,
+    fitted: Mapping[str, Fitted],
+    *,
+    seed: int = 0,
+    budget_seconds: float = 300.0,
+    progress: Progress = silent,
+    settings: ExampleSettings | None = None,
+    forest: LambdaMartSettings | None = None,
+) -> Ranked:
+    """Learns to rank what the sources among ``fitted`` find. Its labels are the last actions of each user, seen through
+    sources refitted without them; ``fitted`` themselves serve. Half of ``budget_seconds`` goes to that two-tower."""
+    settings = settings or ExampleSettings()
+    started = time.monotonic()
+    examples, blend = label(train, items, fitted, settings, seed, budget_seconds * TOWER_SHARE, progress)
+    ranker = None
+    if (~examples.validates).any():
+        progress(f"rankers: LambdaMART learns from {len(examples.group):,} requests")
+        left = max(budget_seconds - (time.monotonic() - started), 10.0)
+        ranker = lambdamart.fit(
+            examples, blend=blend, settings=forest, seed=seed, budget_seconds=left, progress=progress
+        )
+    release = tempfile.TemporaryDirectory(prefix="headwater-ranked-")
+    write_sources(Path(release.name), train, items, _sources_among(fitted))
+    artifacts = Artifacts.load(Path(release.name))
+    curves = ranker.curves if ranker is not None else {}
+    return Ranked(artifacts, default_sources(artifacts), _tower(fitted), ranker, blend, settings.top, release, curves)
+
+
+def label(
+    train: Sequences,
+    items: ItemTable,
+    fitted: Mapping[str, Fitted],
+    settings: ExampleSettings,
+    seed: int,
+    tower_seconds: float,
+    progress: Progress = silent,
+) -> tuple[Examples, Blend | None]:
+    """Examples from sources that have not seen their labels, and the retrieval order that chose them."""
+    train = shuffled_where_unordered(train, seed)
+    earlier = train.before_last(settings.targets, at_least=settings.targets + settings.minimum_history)
+    refitted: dict[str, Fitted] = {}
+    for name in _sources_among(fitted):
+        progress(f"rankers: {name} without the last {settings.targets} actions of each user")
+        model = importlib.import_module(f"training.models.{name}")
+        refitted[name] = model.fit(
+            earlier, items, seed=seed, budget_seconds=tower_seconds if name == "two_tower" else 0.0, progress=progress
+        )
+    with tempfile.TemporaryDirectory(prefix="headwater-labels-") as directory:
+        write_sources(Path(directory), earlier, items, refitted)
+        artifacts = Artifacts.load(Path(directory))
+        sources = default_sources(artifacts)
+        requests = past_requests(train, _tower(refitted), settings, seed)
+        first = [request for request in requests if not request.validates][: settings.blend_groups]
+        everything = settings.candidates
+        blend = fit_blend(
+            replay(first, artifacts, sources, total=everything, top=everything, blend=None, progress=silent)
+        )
+        examples = replay(
+            requests, artifacts, sources, total=everything, top=settings.top, blend=blend, progress=progress
+        )
+    return examples, blend
+
+
+def _sources_among(fitted: Mapping[str, Fitted]) -> dict[str, Fitted]:
+    return {name: model for name, model in fitted.items() if name in SCORED_SOURCES}
+
+
+def _tower(fitted: Mapping[str, Fitted]) -> FittedTwoTower | None:
+    tower = fitted.get("two_tower")
+    return tower if isinstance(tower, FittedTwoTower) else None
