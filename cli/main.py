@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import typer
 from pydantic import ValidationError
-from typer import Context
 from typer.core import TyperCommand, TyperGroup
 
 from contracts.errors import HeadwaterError
@@ -44,23 +43,23 @@ VERBS: Final = {
 class LazyGroup(TyperGroup):
     """A group whose commands are imported when they are used, not when they are listed."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """The verbs, in the order of a first walk through the product."""
         del ctx
         return list(VERBS)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
         """A verb as it is listed: its name and its line of help."""
         del ctx
         verb = VERBS.get(cmd_name)
         return None if verb is None else TyperCommand(cmd_name, help=verb.help)
 
-    def resolve_command(self, ctx: Context, args: list[str]) -> Any:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """A verb as it is used: imported now."""
         verb = VERBS.get(args[0])
         return super().resolve_command(ctx, args) if verb is None else (args[0], load(args[0], verb), args[1:])
 
-    def invoke(self, ctx: Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Exit status 1 with a sentence on stderr for what failed, 2 for a setting that is wrong."""
         try:
             return super().invoke(ctx)

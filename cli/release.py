@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from contracts.errors import HeadwaterError
 from contracts.release import CHALLENGER, CHAMPION, Manifest
 from contracts.settings import Settings
 from database.engine import connect
@@ -29,12 +28,6 @@ def door(settings: Settings) -> Door:
     return Door(ReleaseStore(settings.releases), pointers, settings.home / "models", settings.mlflow_url)
 
 
-def fail(error: HeadwaterError) -> typer.Exit:
-    """Prints the error's sentence on stderr; raise the result to end with status 1."""
-    typer.echo(str(error), err=True)
-    return typer.Exit(1)
-
-
 def summary(manifest: Manifest, roles: list[str]) -> dict[str, Any]:
     """One line of the list."""
     return {
@@ -53,17 +46,14 @@ def summary(manifest: Manifest, roles: list[str]) -> dict[str, Any]:
 @app.command("list")
 def list_releases(as_json: Json = False) -> None:
     """Every release, oldest first, and which is champion and challenger."""
-    try:
-        there = door(Settings())
-        pointers = there.pointers.all()
-        held = {name: pointers[name].release_id for name in (CHAMPION, CHALLENGER)}
-        rows = [
-            summary(manifest, [name for name, release_id in held.items() if release_id == manifest.id])
-            for manifest in there.store.list()
-        ]
-        broken = there.store.unreadable()
-    except HeadwaterError as error:
-        raise fail(error) from error
+    there = door(Settings())
+    pointers = there.pointers.all()
+    held = {name: pointers[name].release_id for name in (CHAMPION, CHALLENGER)}
+    rows = [
+        summary(manifest, [name for name, release_id in held.items() if release_id == manifest.id])
+        for manifest in there.store.list()
+    ]
+    broken = there.store.unreadable()
     rows += [{"id": release_id, "roles": [], "state": fault} for release_id, fault in broken.items()]
     if as_json:
         typer.echo(json.dumps(rows))
@@ -80,22 +70,19 @@ def list_releases(as_json: Json = False) -> None:
 @app.command("show")
 def show(release_id: Id, as_json: Json = False) -> None:
     """The manifest of a release, whether its files are whole, and the moves that touched it."""
+    there = door(Settings())
+    manifest = there.store.manifest(release_id)
+    state = "whole"
     try:
-        there = door(Settings())
-        manifest = there.store.manifest(release_id)
-        state = "whole"
-        try:
-            there.store.verify(release_id)
-        except DamagedReleaseError as error:
-            state = str(error)
-        roles = [name for name, pointer in there.pointers.all().items() if pointer.release_id == release_id]
-        audit = [
-            line.__dict__ | {"at": line.at.isoformat()}
-            for line in there.pointers.audit()
-            if release_id in (line.from_release, line.to_release)
-        ]
-    except HeadwaterError as error:
-        raise fail(error) from error
+        there.store.verify(release_id)
+    except DamagedReleaseError as error:
+        state = str(error)
+    roles = [name for name, pointer in there.pointers.all().items() if pointer.release_id == release_id]
+    audit = [
+        line.__dict__ | {"at": line.at.isoformat()}
+        for line in there.pointers.audit()
+        if release_id in (line.from_release, line.to_release)
+    ]
     answer = {"roles": roles, "state": state, "manifest": manifest.model_dump(mode="json"), "audit": audit}
     if as_json:
         typer.echo(json.dumps(answer))
@@ -113,30 +100,21 @@ def show(release_id: Id, as_json: Json = False) -> None:
 @app.command("promote")
 def promote(release_id: Id, why: Why = "by hand", as_json: Json = False) -> None:
     """Make a release the champion. Refused when any of its files is missing or damaged."""
-    try:
-        moved = door(Settings()).promote(release_id, who=getpass.getuser(), why=why)
-    except HeadwaterError as error:
-        raise fail(error) from error
+    moved = door(Settings()).promote(release_id, who=getpass.getuser(), why=why)
     report(moved, as_json=as_json)
 
 
 @app.command("rollback")
 def rollback(why: Why = "by hand", as_json: Json = False) -> None:
     """Return to the champion before the present one."""
-    try:
-        moved = door(Settings()).rollback(who=getpass.getuser(), why=why)
-    except HeadwaterError as error:
-        raise fail(error) from error
+    moved = door(Settings()).rollback(who=getpass.getuser(), why=why)
     report(moved, as_json=as_json)
 
 
 @app.command("audit")
 def audit(limit: Annotated[int, typer.Option(min=1)] = 20, as_json: Json = False) -> None:
     """The last moves: who, when, why, from where to where."""
-    try:
-        lines = door(Settings()).pointers.audit(limit)
-    except HeadwaterError as error:
-        raise fail(error) from error
+    lines = door(Settings()).pointers.audit(limit)
     if as_json:
         typer.echo(json.dumps([line.__dict__ | {"at": line.at.isoformat()} for line in lines]))
         return

@@ -11,7 +11,7 @@ DOC = """
 Brings the topics `events` and `impressions` into the lake's tables `interactions` and `impressions`, each message once,
 in the partition of the day it happened on. Days that had ended already are marked in `dirty_days`.
 
-A run may be repeated, killed or skipped: the next one goes on where the lake stands. A run without news starts no Spark.
+A run may be repeated, killed or skipped: the next one goes on where the lake stands. Without news no Spark is started.
 """
 
 

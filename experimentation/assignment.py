@@ -28,8 +28,10 @@ def uniform(label: str, user_id: str) -> float:
 def enrolled(running: RunningExperiment, user_id: str) -> bool:
     """Whether the user is in the share of traffic that the experiment has now."""
     experiment = running.experiment
-    label = f"enrol:group/{experiment.group}" if experiment.group else f"enrol:{experiment.id}"
     traffic = experiment.traffic if running.traffic is None else running.traffic
+    if traffic == 1:
+        return True
+    label = f"enrol:group/{experiment.group}" if experiment.group else f"enrol:{experiment.id}"
     return running.slot <= uniform(label, user_id) < running.slot + traffic
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.clock import Clock, utc
+from contracts.errors import NotFoundError
 from contracts.experiment import RunningExperiment, Status
 from contracts.release import CHALLENGER, CHAMPION
 from contracts.settings import Settings
@@ -18,7 +19,7 @@ from experimentation.store import Experiments
 from lake.store import Lake
 from releases.pointers import Pointers
 from releases.promotion import Door
-from releases.store import ReleaseStore
+from releases.store import DamagedReleaseError, ReleaseStore
 
 WHO = "analyze_experiments"
 
@@ -88,7 +89,8 @@ def carry_out(there: Rooms, experiment_id: str, decision: dict[str, Any]) -> dic
     """Does what a look decided: moves the pointer through the door of ``headwater release``, then ends the experiment.
 
     Killed in between, a retry finds the pointer moved (the move carries the experiment's id) and only ends it. Returns
-    what was done: ``{"verdict", "moved", "champion"}``. An experiment set to recommend only is left running.
+    what was done: ``{"verdict", "moved", "champion"}``. Where the release is gone or damaged nothing is done, and the
+    verdict is hold, with the reason. An experiment set to recommend only is left running.
     """
     running = there.experiments.get(experiment_id)
     verdict = Verdict(decision["state"])
@@ -100,7 +102,10 @@ def carry_out(there: Rooms, experiment_id: str, decision: dict[str, Any]) -> dic
         return outcome | {"verdict": str(running.status)}
     release = next((arm.release for arm in running.experiment.arms if arm.name == decision.get("arm")), None)
     if release is not None:
-        outcome["moved"] = _move(there, running, verdict, release, str(decision["reason"]))
+        try:
+            outcome["moved"] = _move(there, running, verdict, release, str(decision["reason"]))
+        except (NotFoundError, DamagedReleaseError) as error:
+            return outcome | {"verdict": str(Verdict.HOLD), "reason": str(error)}
         outcome["champion"] = there.door.pointers.get(CHAMPION).release_id
     there.experiments.end(experiment_id, STATUS_OF[verdict], who=WHO, decision=decision | {"moved": outcome["moved"]})
     return outcome

@@ -1,6 +1,7 @@
 """MovieLens in GroupLens' own layouts: 1M (``::``), 100K (``u.*``) and the later CSV ones."""
 
 from collections.abc import Callable, Iterator
+from itertools import compress
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
     "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
 )  # fmt: skip
-"""Order of the genre flags in ``u.item`` of the 100K layout."""
+"""Order of the genre flags in ``u.item`` of the 100K layout; the first says that there is no genre."""
 
 RATINGS = ("user_id", "item_id", "value", "timestamp")
 LAYOUTS = ("ratings.dat", "u.data", "ratings.csv")
@@ -33,9 +34,9 @@ def _without_empty_genre(rows: pa.Table) -> pa.Table:
 
 
 def _genre_flags(rows: pa.Table) -> pa.Table:
-    flags = [pc.if_else(pc.equal(rows[genre], "1"), genre, pa.scalar(None, pa.string())) for genre in GENRES]
-    genres = pc.binary_join_element_wise(*flags, "|", null_handling="skip")
-    return _with_year(rows.select(["item_id", "title"]).append_column("category", genres))
+    flags = zip(*(rows[genre].to_pylist() for genre in GENRES[1:]), strict=True)
+    genres = ["|".join(compress(GENRES[1:], (flag == "1" for flag in row))) for row in flags]
+    return _with_year(rows.select(["item_id", "title"]).append_column("category", pa.array(genres, pa.string())))
 
 
 def _table(

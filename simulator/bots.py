@@ -63,7 +63,7 @@ def bots_of_day(
     """Everything that bots do on the day. Returns impressions, actions, and the next free request number."""
     shown: list[Shown] = []
     kind = world.people.kind
-    at_work: Ints = np.flatnonzero(rng.random(len(kind)) < ACTIVE_SHARE)
+    at_work: Ints = np.flatnonzero((rng.random(len(kind)) < ACTIVE_SHARE) & (world.people.joined <= day_start))
     crawlers, clickers = (at_work[kind[at_work] == one].tolist() for one in ("crawler", "clicker"))
     actions = [_crawl(user, shelves, day_start, rng) for user in crawlers]
     actions += [_hammer(user, world, shelves, day_start, rng) for user in clickers]

@@ -98,7 +98,8 @@ def resolve_with_ivy(jars: JarSet, target: Path) -> None:
     ivy_file = target / "ivy.xml"
     ivy_file.write_text(
         f'<ivy-module version="2.0"><info organisation="headwater" module="{jars.name}"/>'
-        f'<configurations><conf name="default"/></configurations><dependencies>{dependencies}</dependencies></ivy-module>'
+        '<configurations><conf name="default"/></configurations>'
+        f"<dependencies>{dependencies}</dependencies></ivy-module>"
     )
     command = [require_java(), "-jar", str(_ivy_jar()), "-cache", str(target / "cache"), "-ivy", str(ivy_file)]
     command += ["-confs", "default", "-types", "jar", "bundle", "-retrieve", f"{target}/{PATTERN}"]

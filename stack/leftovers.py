@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from stack.run_folder import RunFolder
 

@@ -4,10 +4,11 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from contracts.errors import HeadwaterError
 from stack.jars import jar_files
@@ -64,6 +65,15 @@ def port_is_free(bind: str, port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def free_ports(bind: str, count: int) -> list[int]:
+    """``count`` different ports on which a server could listen now, chosen by the system."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((bind, 0))
+        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def _existing(path: Path) -> Path:

@@ -84,7 +84,7 @@ class Supervisor:
     def alive(self) -> bool:
         """Whether it answers."""
         try:
-            return bool(self._rpc().getState()["statename"] == "RUNNING")
+            return bool(self._call("getState")["statename"] == "RUNNING")
         except (OSError, xmlrpc.client.Error):
             return False
 
@@ -105,7 +105,12 @@ class Supervisor:
 
     def write(self, servers: Sequence[Server]) -> None:
         """Writes the configuration and the programs (readable by the owner only)."""
-        common = {"run": self._run, "tree": self._tree, "megabytes": LOG_MEGABYTES, "backups": LOG_BACKUPS}
+        common: dict[str, Any] = {
+            "run": self._run,
+            "tree": self._tree,
+            "megabytes": LOG_MEGABYTES,
+            "backups": LOG_BACKUPS,
+        }
         text = HEAD.format(**common)
         for priority, server in enumerate(servers):
             # PostgreSQL ends its own children in order; a signal to each of them would look like a crash to it.
@@ -123,7 +128,7 @@ class Supervisor:
     def states(self) -> dict[str, ProgramState]:
         """Every program by name; empty when the supervisor does not run."""
         try:
-            answer: Any = self._rpc().getAllProcessInfo()
+            answer: Any = self._call("getAllProcessInfo")
         except (OSError, xmlrpc.client.Error):
             return {}
         return {info["name"]: ProgramState(info["statename"], info["pid"], info["start"]) for info in answer}
@@ -131,7 +136,7 @@ class Supervisor:
     def start_program(self, name: str) -> None:
         """Starts one program and returns at once; one that runs already is left alone."""
         try:
-            self._rpc().startProcess(name, False)
+            self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
             if not fault.faultString.startswith("ALREADY_STARTED"):
                 raise HeadwaterError(f"{name} could not be started: {fault.faultString}") from fault
@@ -141,7 +146,7 @@ class Supervisor:
         stopping = []
         for name in names:
             try:
-                self._rpc().stopProcess(name, False)
+                self._call("stopProcess", name, False)
                 stopping.append(name)
             except xmlrpc.client.Fault as fault:
                 if not fault.faultString.startswith("NOT_RUNNING"):
@@ -159,17 +164,22 @@ class Supervisor:
         except (OSError, ValueError):
             pid = 0
         if self.alive():
-            self._rpc().shutdown()
+            self._call("shutdown")
             if pid and not wait_until_gone(pid, seconds):
                 raise HeadwaterError(f"The supervisor (process {pid}) did not end in {seconds:.0f} s: kill it.")
         end_leftovers(self._run, names)
         self._run.remove()
 
-    def _rpc(self) -> Any:
+    def _call(self, method: str, *arguments: object) -> Any:
+        """One call over a connection of its own, so that threads may call at the same time.
+
+        Raises OSError when nobody listens and xmlrpc.client.Error when the supervisor refuses.
+        """
         from supervisor.xmlrpc import SupervisorTransport
 
         transport = SupervisorTransport(None, None, f"unix://{self._run.socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
 
 def described(servers: Iterable[Server]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import cast
 
 import numpy as np
 import redis
@@ -140,9 +141,9 @@ def _days(clock: Clock) -> range:
 
 def _swap_partitions(client: "redis.Redis[bytes]", live: str, other: str, clock: Clock) -> None:
     for partition in range(EVENTS.partitions):
-        marks: _Fields = {**client.hgetall(partition_key(other, partition))}
+        marks = cast(_Fields, client.hgetall(partition_key(other, partition)))
         days = [d for d in _days(clock) if client.exists(trending_key(other, partition, d))]
-        dumps: dict[int, _Fields] = {day: {**client.hgetall(trending_key(other, partition, day))} for day in days}
+        dumps = {day: cast(_Fields, client.hgetall(trending_key(other, partition, day))) for day in days}
         pipe = client.pipeline(transaction=True)
         for day in _days(clock):
             pipe.delete(trending_key(live, partition, day))

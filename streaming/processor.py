@@ -89,7 +89,7 @@ class Processor:
             for record in batch.records:
                 by_user.setdefault(record.user_id, []).append(record.happening)
         rows = dict(zip(by_user, read_users(self._client, list(by_user), project=self._project), strict=True))
-        self._check(batches)
+        self._check(list(batches))
         repeated = self._count_trending(batches, rows)
         changes = {user_id: folding(happenings) for user_id, happenings in by_user.items()}
         users = change_users(self._client, changes, self._clock, project=self._project, rows=rows)
@@ -101,8 +101,15 @@ class Processor:
         for partition, batch in batches.items():
             self._marks[partition] = PartitionMark(batch.end, self._marks[partition].counted)
 
-    def _check(self, batches: Mapping[int, Batch]) -> None:
-        found = read_marks(self._client, list(batches), project=self._project)
+    def verify(self) -> None:
+        """Looks whether Redis still stands where this process left it, also when no events come.
+
+        Raises MarkMovedError or redis.RedisError.
+        """
+        self._check(list(self._marks))
+
+    def _check(self, partitions: Sequence[int]) -> None:
+        found = read_marks(self._client, partitions, project=self._project)
         if moved := {p: mark for p, mark in found.items() if mark != self._marks[p]}:
             raise MarkMovedError(moved)
 

@@ -1,10 +1,8 @@
 """The real servers, once a session, on free ports in a folder of their own: never those of a running stack."""
 
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from stack.jars import jar_files
+from stack.preflight import free_ports
 from stack.process import running
 from stack.servers.kafka import create_topics, kafka_server
 from stack.servers.mlflow import mlflow_server
@@ -31,15 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, all different."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-
-
 @pytest.fixture(scope="session")
 def stack_home() -> Iterator[Path]:
     """Where the servers of this session keep their data and logs."""
@@ -50,7 +40,7 @@ def stack_home() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def redis_url(stack_home: Path) -> Iterator[str]:
     """A real Redis, shared by the session; ``clean_redis`` empties it for one test."""
-    (port,) = free_ports(1)
+    (port,) = free_ports(HOST, 1)
     with running(redis_server(stack_home, HOST, port), stack_home / "logs"):
         yield f"redis://{HOST}:{port}/0"
 
@@ -68,7 +58,7 @@ def clean_redis(redis_url: str) -> str:
 @pytest.fixture(scope="session")
 def postgres_address(stack_home: Path) -> Iterator[str]:
     """``host:port`` of a real PostgreSQL 18 with the databases headwater, airflow and mlflow, all empty."""
-    (port,) = free_ports(1)
+    (port,) = free_ports(HOST, 1)
     with running(postgres_server(stack_home, HOST, port), stack_home / "logs"):
         yield f"{HOST}:{port}"
 
@@ -102,7 +92,7 @@ def database_url(postgres_address: str, migrated_template: str) -> Iterator[str]
 @pytest.fixture(scope="session")
 def kafka_bootstrap(stack_home: Path) -> Iterator[str]:
     """A real Kafka broker with the declared topics under the prefix ``headwater.``; none are made by themselves."""
-    port, controller = free_ports(2)
+    port, controller = free_ports(HOST, 2)
     with running(kafka_server(stack_home, HOST, port, controller, "headwater."), stack_home / "logs"):
         yield f"{HOST}:{port}"
 
@@ -118,7 +108,7 @@ def topic_prefix(kafka_bootstrap: str) -> str:
 @pytest.fixture(scope="session")
 def mlflow_url(stack_home: Path, postgres_address: str) -> Iterator[str]:
     """A real MLflow tracking server on the session's PostgreSQL."""
-    (port,) = free_ports(1)
+    (port,) = free_ports(HOST, 1)
     database = f"postgresql+psycopg2://{USER}@{postgres_address}/mlflow"
     with running(mlflow_server(stack_home, HOST, port, database), stack_home / "logs"):
         yield f"http://{HOST}:{port}"

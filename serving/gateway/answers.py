@@ -34,15 +34,20 @@ def body(answer: Answer) -> dict[str, Any]:
     }
 
 
-def respond(request: Request, answer: Answer) -> Response:
-    """The response, with the stages' times and the arm in its headers."""
+def respond(request: Request, answer: Answer, unknown: Sequence[str] = ()) -> Response:
+    """The response, with the stages' times and the arm in its headers. ``unknown`` ids come last, unscored."""
     request.state.timings.update({stage.stage: stage.milliseconds for stage in answer.stages})
     if answer.experiment is not None:
         request.state.headers["X-Experiment"] = f"{answer.experiment}={answer.arm}"
     if answer.degraded:
         request.state.log["degraded"] = list(answer.degraded)
     request.state.log["release"] = answer.release
-    return json_response(body(answer))
+    content = body(answer)
+    content["items"] += [
+        {"item_id": item_id, "position": position, "score": 0.0, "sources": [], "reasons": ["not in the catalogue"]}
+        for position, item_id in enumerate(unknown, start=len(answer.items) + 1)
+    ]
+    return json_response(content)
 
 
 def json_response(content: Any, status: int = 200) -> Response:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from contracts.requests import Problem
 from serving.gateway import problems
 from serving.gateway.request_frame import RequestFrame
-from serving.gateway.routes import events, explain, health, issuer, items, recommendations, users
+from serving.gateway.routes import events, experiments, explain, health, issuer, items, recommendations, users
 from serving.gateway.service import Gateway
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ def create(gateway: Gateway) -> FastAPI:
         headers = {"X-Request-Id": request.state.request_id}
         return problems.problem(500, "a fault of ours, logged under the request id", headers=headers)
 
-    for router in (recommendations, explain, events, items, users):
+    for router in (recommendations, explain, events, items, users, experiments):
         app.include_router(router.router, responses=_ERRORS)  # type: ignore[arg-type]
     app.include_router(health.router)
     if gateway.configuration.embedded_issuer:

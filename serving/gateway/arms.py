@@ -1,65 +1,54 @@
 """Which release and rules answer a user: the arm of a running experiment, or the champion."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from contracts.experiment import Arm
-from pipeline.ports import Assigned
+from contracts.experiment import RunningExperiment
+from experimentation.assignment import assign
+from pipeline.ports import Assigned, Ranker
 from pipeline.request import Request, UserRow
 from pipeline.served import ServedRelease
 
-
-class Assignment(Protocol):
-    """Sticky assignment to the experiments that run now."""
-
-    def arm(self, request: Request, row: UserRow) -> tuple[str, Arm] | None:
-        """Experiment id and arm of the user; None when the user is in no experiment."""
-        ...
-
-
-class NoExperiments:
-    """Nothing runs."""
-
-    def arm(self, request: Request, row: UserRow) -> tuple[str, Arm] | None:  # noqa: ARG002
-        """See Assignment."""
-        return None
+ArmKey = tuple[str, str]
+"""Experiment id and arm."""
 
 
 @dataclass(frozen=True)
 class RunningArms:
-    """The port Arms over what is in force. ``served`` maps (release or "", rules or "") to what answers; ("", "") is
-    the champion under the rules in force."""
+    """The port Arms over what is in force. ``running`` is in the order of starting; ``served`` holds what answers for
+    each arm whose release could be loaded."""
 
-    served: Mapping[tuple[str, str], ServedRelease]
-    assignment: Assignment
+    default: ServedRelease
+    running: Sequence[RunningExperiment]
+    served: Mapping[ArmKey, ServedRelease]
 
     def assign(self, request: Request, row: UserRow) -> Assigned:
         """See Arms. An arm whose release could not be loaded gets the champion, outside the experiment, so that what
         it shows counts for no arm."""
-        found = self.assignment.arm(request, row)
+        segments = ("new",) if row.state == "missing" else ("known",)
+        found = assign(self.running, request.user_id, segments)
         if found is None:
             return self.champion()
-        experiment, arm = found
-        served = self.served.get((arm.release or "", arm.rules or ""))
-        if served is None:
-            return self.champion()
-        return Assigned(with_settings(served, arm.settings), experiment, arm.name)
+        experiment, arm = found[0].experiment.id, found[1].name
+        served = self.served.get((experiment, arm))
+        return Assigned(served, experiment, arm) if served is not None else self.champion()
 
     def champion(self) -> Assigned:
         """See Arms."""
-        return Assigned(self.served["", ""])
+        return Assigned(self.default)
 
 
-def with_settings(served: ServedRelease, settings: Mapping[str, float | str]) -> ServedRelease:
-    """The release under an arm's settings: ``total`` candidates, ``quota.<source>``; others are not for serving."""
-    if not settings:
-        return served
+def with_settings(
+    served: ServedRelease, settings: Mapping[str, float | str], rankers: Mapping[str, Ranker]
+) -> ServedRelease:
+    """The release under an arm's settings: ``total`` candidates, ``quota.<source>`` items of a source, ``ranker`` one
+    of the release's rankers or ``none``. Settings with other names are not for serving."""
     quotas = dict(served.quotas)
     quotas |= {
         name.removeprefix("quota."): int(value)
         for name, value in settings.items()
         if name.startswith("quota.") and isinstance(value, (int, float))
     }
-    total = settings.get("total", served.total)
-    return replace(served, quotas=quotas, total=int(total))
+    named = settings.get("ranker")
+    ranker = served.ranker if named is None else rankers.get(str(named))
+    return replace(served, quotas=quotas, total=int(settings.get("total", served.total)), ranker=ranker)

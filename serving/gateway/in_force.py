@@ -3,23 +3,26 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from contracts.clock import Clock
-from contracts.errors import HeadwaterError, UnavailableError
+from contracts.errors import UnavailableError
+from contracts.experiment import RunningExperiment
 from contracts.release import CHAMPION
 from pipeline.chain import Chain
 from pipeline.items import Items
 from pipeline.request import Request
+from pipeline.rules.bound import BoundRules
 from pipeline.rules.schema import Rules
 from pipeline.served import ServedRelease
 from serving.gateway import metrics
+from serving.gateway.arms import ArmKey, RunningArms, with_settings
 from serving.gateway.catalogue import Catalogue
-from serving.gateway.release_loading import REFUSALS, LoadedRelease, ReleaseLoader
+from serving.gateway.release_loading import REFUSALS, LoadedRelease, ReleaseLoader, release_ids
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +30,10 @@ PointersRead = Callable[[], Mapping[str, str | None]]
 """Pointer name → release id. Raises UnavailableError."""
 ItemScores = Callable[[Items, float, float], Items]
 """The item table with the trend of this moment, from the table, the end of its data and now (epoch seconds)."""
-MakeChain = Callable[[Mapping[str, ServedRelease], str], Chain]
-"""From served releases by id and the champion's id to the chain that answers."""
+RunningRead = Callable[[], Sequence[RunningExperiment]]
+"""The running experiments in the order of starting. Raises UnavailableError."""
+MakeChain = Callable[[RunningArms, Sequence[str]], Chain]
+"""From the arms and the ids of the releases in force to the chain that answers."""
 WARM_UP_USER = "headwater-warm-up"
 
 
@@ -37,6 +42,7 @@ class InForce:
     """One consistent whole: every request works with one of these from start to end."""
 
     pointers: Mapping[str, str | None]
+    running: Sequence[RunningExperiment]
     loaded: Mapping[str, LoadedRelease]
     served: Mapping[str, ServedRelease]
     chain: Chain
@@ -54,16 +60,19 @@ class ReleaseKeeper:
         self,
         loader: ReleaseLoader,
         pointers: PointersRead,
+        running: RunningRead,
         catalogue: Catalogue,
-        rules: Callable[[], Rules],
+        rules: Callable[[str], Rules],
         item_scores: ItemScores,
         make_chain: MakeChain,
         remembered: Path,
         clock: Clock,
     ) -> None:
-        """``remembered`` is a file with the last pointers, for a start without PostgreSQL."""
+        """``rules`` gives the rules of a name, "" those in force; ``remembered`` is a file with the last pointers, for
+        a start without PostgreSQL."""
         self._loader = loader
         self._pointers = pointers
+        self._running = running
         self._catalogue = catalogue
         self._rules = rules
         self._item_scores = item_scores
@@ -90,30 +99,27 @@ class ReleaseKeeper:
         """Looks at the pointers once and puts in force what they name. What cannot be loaded is refused, logged and
         counted; the old goes on until the pointers move again."""
         pointers = self._read_pointers()
+        running = self._read_running()
         with self._building:
             current = self._current
-            if current is not None and dict(current.pointers) == dict(pointers):
+            if current is not None and (current.pointers, current.running) == (pointers, running):
                 return
             loaded = {}
-            for name, release_id in pointers.items():
-                if release_id is None:
-                    continue
+            for release_id in release_ids(pointers, running):
                 known = current.loaded.get(release_id) if current else None
                 found = known or self._load(release_id, pointers)
                 if found is not None:
                     loaded[release_id] = found
-                elif name == CHAMPION:
-                    return
             if pointers.get(CHAMPION) not in loaded:
                 return
-            self._swap(pointers, loaded, warm=True)
+            self._swap(pointers, running, loaded, warm=True)
             self._remember(pointers)
 
     def refresh(self) -> None:
         """Takes changed items, rules and item scores into what is in force."""
         with self._building:
             if self._current is not None:
-                self._swap(self._current.pointers, self._current.loaded, warm=False)
+                self._swap(self._current.pointers, self._current.running, self._current.loaded, warm=False)
 
     def _load(self, release_id: str, pointers: Mapping[str, str | None]) -> LoadedRelease | None:
         if self._refused.get(release_id) == pointers:
@@ -128,9 +134,18 @@ class ReleaseKeeper:
             metrics.RELEASE_REFUSED.labels(release_id).inc()
         return None
 
-    def _swap(self, pointers: Mapping[str, str | None], loaded: Mapping[str, LoadedRelease], *, warm: bool) -> None:
+    def _swap(
+        self,
+        pointers: Mapping[str, str | None],
+        running: Sequence[RunningExperiment],
+        loaded: Mapping[str, LoadedRelease],
+        *,
+        warm: bool,
+    ) -> None:
         served = {release_id: self._serve(one) for release_id, one in loaded.items()}
-        new = InForce(dict(pointers), loaded, served, self._make_chain(served, str(pointers[CHAMPION])))
+        champion = str(pointers[CHAMPION])
+        arms = RunningArms(served[champion], running, self._arms(champion, running, loaded, served))
+        new = InForce(pointers, running, loaded, served, self._make_chain(arms, tuple(served)))
         if warm:
             self._warm_up(new)
         old, self._current = self._current, new
@@ -143,6 +158,25 @@ class ReleaseKeeper:
                     metrics.RELEASE.labels(name, release_id).set(1)
             log.info("in force: %s", {name: one for name, one in pointers.items() if one in loaded})
 
+    def _arms(
+        self,
+        champion: str,
+        running: Sequence[RunningExperiment],
+        loaded: Mapping[str, LoadedRelease],
+        served: Mapping[str, ServedRelease],
+    ) -> dict[ArmKey, ServedRelease]:
+        arms = {}
+        for one in running:
+            for arm in one.experiment.arms:
+                release_id = arm.release or champion
+                if release_id not in served:
+                    continue
+                base = served[release_id]
+                if arm.rules:
+                    base = replace(base, rules=BoundRules.bind(self._rules(arm.rules), base.artifacts.items))
+                arms[one.experiment.id, arm.name] = with_settings(base, arm.settings, loaded[release_id].rankers)
+        return arms
+
     def _serve(self, loaded: LoadedRelease) -> ServedRelease:
         now = self._clock()
         put = self._catalogue.put_items()
@@ -152,7 +186,7 @@ class ReleaseKeeper:
         deleted = self._catalogue.deleted_ids()
         if deleted:
             items = items.with_hidden(deleted)
-        return loaded.served(items, put, self._rules())
+        return loaded.served(items, put, self._rules(""))
 
     def _warm_up(self, new: InForce) -> None:
         """Touches every part once, so that the first request after the swap pays for no loading."""
@@ -161,7 +195,7 @@ class ReleaseKeeper:
             ids = tuple(served.artifacts.items.ids[row] for row in popular)
             for items in ((), ids):
                 request = Request("warm-up", WARM_UP_USER, self._clock(), items=items)
-                answer = self._make_chain({release_id: served}, release_id).run(request)
+                answer = self._make_chain(RunningArms(served, (), {}), (release_id,)).run(request)
                 log.info("release %s is warm, %d items, degraded: %s", release_id, len(answer.items), answer.degraded)
 
     def _read_pointers(self) -> Mapping[str, str | None]:
@@ -177,35 +211,14 @@ class ReleaseKeeper:
             return {CHAMPION: None}
         return {str(name): one for name, one in remembered.items()}
 
+    def _read_running(self) -> Sequence[RunningExperiment]:
+        try:
+            return tuple(self._running())
+        except UnavailableError:
+            return self._current.running if self._current is not None else ()
+
     def _remember(self, pointers: Mapping[str, str | None]) -> None:
         self._remembered.parent.mkdir(parents=True, exist_ok=True)
         partial = self._remembered.with_suffix(".partial")
         partial.write_text(json.dumps(dict(pointers)))
         partial.rename(self._remembered)
-
-
-class Ticker:
-    """Calls a function again and again in a thread; a HeadwaterError or OSError of it is logged, nothing ends it."""
-
-    def __init__(self, name: str, function: Callable[[], None], seconds: float) -> None:
-        self._function = function
-        self._seconds = seconds
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begins; the first call comes at once."""
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._function()
-            except (HeadwaterError, OSError, ValueError) as error:
-                log.warning("%s: %s", self._thread.name, error)
-            self._stopping.wait(self._seconds)
-
-    def stop(self, seconds: float = 5.0) -> None:
-        """Ends the thread after the call that runs."""
-        self._stopping.set()
-        self._thread.join(seconds)

@@ -1,18 +1,24 @@
 """Every error as ``application/problem+json`` (RFC 9457)."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from contracts.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from contracts.requests import FieldError, Problem
 
+log = logging.getLogger(__name__)
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
+UNION_TAGS = ("one", "many")
+"""Names of the forms of a body that may be one thing or a list: no part of a field's name."""
 
 
 class ProblemError(Exception):
@@ -45,7 +51,9 @@ def problem(
 
 
 def _field(location: Sequence[object]) -> str:
-    parts = [part for part in location if part not in ("body", "query", "path")] or list(location)
+    parts = list(location[1:]) or list(location)
+    if parts[0] in UNION_TAGS:
+        parts = parts[1:] or ["body"]
     text = ""
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{part}"
@@ -79,6 +87,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(UnavailableError)
     async def _unavailable(_: Request, error: UnavailableError) -> Response:
         return problem(503, f"{error.dependency} is unavailable, try again")
+
+    @app.exception_handler(SQLAlchemyError)
+    async def _database(_: Request, error: SQLAlchemyError) -> Response:
+        log.warning("PostgreSQL did not answer: %s", type(error).__name__)
+        return problem(503, "PostgreSQL is unavailable, try again")
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> Response:

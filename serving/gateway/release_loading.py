@@ -10,7 +10,8 @@ import numpy as np
 
 from contracts.catalogue import Item
 from contracts.errors import InvalidInputError, NotFoundError, UnavailableError
-from contracts.release import Manifest
+from contracts.experiment import RunningExperiment
+from contracts.release import CHAMPION, Manifest
 from feature_repo import item_daily, user_daily
 from feature_repo.online import VIEWS
 from pipeline import ann_library
@@ -157,6 +158,11 @@ def _index(directory: Path, artifacts: Artifacts) -> AnnIndex | None:
         return ExactIndex(np.asarray(artifacts.vectors))
 
 
-def release_ids(pointers: Sequence[str | None]) -> list[str]:
-    """The releases that pointers name, each once."""
-    return list(dict.fromkeys(one for one in pointers if one is not None))
+def release_ids(pointers: Mapping[str, str | None], running: Sequence[RunningExperiment]) -> list[str]:
+    """The releases that pointers and arms name, each once, the champion first."""
+    named = [
+        pointers.get(CHAMPION),
+        *pointers.values(),
+        *(arm.release for one in running for arm in one.experiment.arms),
+    ]
+    return list(dict.fromkeys(one for one in named if one is not None))

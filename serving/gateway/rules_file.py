@@ -17,6 +17,18 @@ class RulesFile:
         self._modified = 0
         self._rules = default_rules()
 
+    def named(self, name: str) -> Rules:
+        """The rules in force for "", else those of ``rules/<name>.yaml`` beside the file (an arm's). Where that file is
+        missing or wrong, the rules in force."""
+        if not name:
+            return self.read()
+        path = self._path.parent / "rules" / f"{Path(name).name}.yaml"
+        try:
+            return parse_rules(path.read_text())
+        except (InvalidInputError, OSError, UnicodeDecodeError) as error:
+            log.warning("the arm's rules %s cannot be used: %s", name, error)
+            return self.read()
+
     def read(self) -> Rules:
         """The rules as they stand now."""
         try:

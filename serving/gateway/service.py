@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,9 +14,10 @@ from prometheus_client import multiprocess
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.errors import UnavailableError
+from contracts.experiment import RunningExperiment, Status
+from experimentation.store import Experiments
 from pipeline.chain import Chain, recommendation_chain
 from pipeline.request import Answer, Request
-from pipeline.served import ServedRelease
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
 from serving.auth.issuer import Issuer
@@ -24,16 +25,17 @@ from serving.auth.key_sources import DiscoveredKeys, EmbeddedKeys, KeySource
 from serving.auth.verifier import Verifier
 from serving.erasure.ledger import Ledger
 from serving.gateway import metrics
-from serving.gateway.arms import NoExperiments, RunningArms
+from serving.gateway.arms import RunningArms
 from serving.gateway.breaker import Breaker
 from serving.gateway.catalogue import Catalogue, CatalogueReader
 from serving.gateway.configuration import Configuration
-from serving.gateway.in_force import InForce, ReleaseKeeper, Ticker
+from serving.gateway.in_force import InForce, ReleaseKeeper
 from serving.gateway.item_scores import LiveTrending
 from serving.gateway.model_client import ModelClient
 from serving.gateway.rate_limit import RateLimiter
 from serving.gateway.release_loading import ReleaseLoader
 from serving.gateway.rules_file import RulesFile
+from serving.gateway.ticker import Ticker
 from serving.gateway.user_rows import RedisUserRows, connect
 from serving.impressions import ImpressionLog
 from serving.kafka_log import KafkaLog
@@ -80,7 +82,9 @@ class Gateway:
         self._store = ReleaseStore(configuration.releases)
         self._trending = LiveTrending(self.redis, self.redis_breaker, self.clock)
         self._rules = RulesFile(configuration.home / "rules.yaml")
-        self._pointers = Pointers(_engine(configuration.database_url), self.clock)
+        engine = _engine(configuration.database_url)
+        self._pointers = Pointers(engine, self.clock)
+        self.experiments = Experiments(engine, self.clock)
         self.catalogue = Catalogue(lambda: self.keeper.refresh())
         self._catalogue_reader = CatalogueReader(
             configuration.kafka_bootstrap, configuration.topic_prefix, self.catalogue
@@ -88,8 +92,9 @@ class Gateway:
         self.keeper = ReleaseKeeper(
             ReleaseLoader(configuration.releases, self.models),
             self._read_pointers,
+            self._read_running,
             self.catalogue,
-            self._rules.read,
+            self._rules.named,
             self._trending.over,
             self._chain,
             configuration.home / "gateway" / "pointers.json",
@@ -117,11 +122,15 @@ class Gateway:
         metrics.BUFFER_DEPTH.labels("disk").set(self.impressions.spilled_bytes)
         self.keeper.refresh()
 
-    def _chain(self, served: Mapping[str, ServedRelease], champion: str) -> Chain:
-        rows = RedisUserRows(self.redis, self.redis_breaker, tuple(served), self.configuration.user_stale_seconds)
-        by_arm = {("", ""): served[champion], **{(release_id, ""): one for release_id, one in served.items()}}
-        deadline = self.configuration.request_deadline_ms / 1000
-        return recommendation_chain(rows, RunningArms(by_arm, NoExperiments()), deadline=deadline)
+    def _read_running(self) -> Sequence[RunningExperiment]:
+        try:
+            return self.experiments.list(Status.RUNNING)
+        except SQLAlchemyError as error:
+            raise UnavailableError("PostgreSQL", type(error).__name__) from error
+
+    def _chain(self, arms: RunningArms, releases: Sequence[str]) -> Chain:
+        rows = RedisUserRows(self.redis, self.redis_breaker, releases, self.configuration.user_stale_seconds)
+        return recommendation_chain(rows, arms, deadline=self.configuration.request_deadline_ms / 1000)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Runs a part of the request path beside the event loop."""
@@ -142,6 +151,10 @@ class Gateway:
             for source in item.sources:
                 metrics.CANDIDATES.labels(source).inc()
         return answer
+
+    def knows(self, item_id: str) -> bool:
+        """Whether the item is, or was until it was deleted, in the champion or the catalogue topic."""
+        return self.catalogue.last(item_id) is not None or item_id in self.keeper.current.champion.artifacts.row_of
 
     def known_releases(self) -> list[str]:
         """Ids of the releases under which vectors may stand online."""

@@ -206,10 +206,11 @@ class ConsumerLoop:
         return Batch(records, messages[-1].offset + 1)
 
     def _refresh(self) -> None:
-        """Looks at the pointers and the lag once in a while."""
+        """Looks at Redis's marks, the pointers and the lag once in a while, also when no events come."""
         if time.monotonic() < self._refresh_due:
             return
         self._refresh_due = time.monotonic() + self._settings.refresh_seconds
+        self._processor.verify()
         if self._towers is not None:
             self._towers.refresh()
         for tp in self._consumer.assignment():

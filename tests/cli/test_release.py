@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.release import app
+from cli.main import app
 from releases.store import ReleaseStore
 from tests.releases.releases import published
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, list(arguments))
+    result = CliRunner().invoke(app, ["release", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -301,7 +301,7 @@ UNUSABLE = {
     "empty folder": (lambda folder: folder, "no table interactions"),
     "empty file": (lambda folder: write(folder, "interactions.csv"), "is empty"),
     "missing column": (lambda folder: write(folder, "interactions.csv", "user_id,when", "u,1"), "no column 'item_id'"),
-    "odd separator": (lambda folder: write(folder, "interactions.csv", "user_id~item_id~timestamp", "u~i~1"), "separator"),
+    "odd separator": (lambda folder: write(folder, "interactions.csv", "user_id~item_id~timestamp"), "separator"),
     "no times": (lambda folder: write(folder, "interactions.csv", "user_id,item_id", "u,i"), "given-split"),
     "a column twice": (lambda folder: write(folder, "interactions.csv", "user_id,user_id", "u,i"), "twice"),
     "cut parquet": (cut_parquet, "no complete Parquet"),

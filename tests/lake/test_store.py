@@ -117,7 +117,7 @@ def test_rows_that_break_the_schema_are_refused(lake: Lake, rows: pa.Table, fiel
     assert lake.count("interactions") == 0
 
 
-def test_compaction_joins_files_and_vacuum_deletes_the_old(tmp_path: object, lake: Lake) -> None:
+def test_compaction_joins_files_and_vacuum_deletes_the_old(lake: Lake) -> None:
     for name in "abcd":
         lake.append("interactions", interactions([name]))
     assert lake.compact("interactions") == 4

@@ -168,7 +168,7 @@ def test_a_server_that_cannot_start_is_named_with_its_last_word(tmp_path: Path) 
     )
     stack = Stack(tmp_path / "home", broken)
     try:
-        with pytest.raises(HeadwaterError, match="broken .*no such table.*headwater logs broken"):
+        with pytest.raises(HeadwaterError, match=r"broken .*no such table.*headwater logs broken"):
             stack.up()
         states = {row.name: row.state for row in status(stack.waves, stack.supervisor)}
         assert states == {"redis": "running", "broken": "starting"}

@@ -60,9 +60,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     busy = F.count_if(F.col("n") >= rules.busy_hour)
     rates = (
         hourly.groupBy("user_id", F.to_date("hour").alias("day"))
-        .agg(
-            F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), busy.alias("hours")
-        )
+        .agg(F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), busy.alias("hours"))
         .groupBy("user_id")
         .agg(
             F.sum("n").alias("actions"),

@@ -28,9 +28,7 @@ def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
     )
     trained = bool((~examples.validates).any())
     if trained:
-        forest = lambdamart.fit(
-            examples, blend=blend, seed=run.inputs.seed, budget_seconds=budget, progress=progress
-        )
+        forest = lambdamart.fit(examples, blend=blend, seed=run.inputs.seed, budget_seconds=budget, progress=progress)
         forest.export(out)
         (out / "curves-lambdamart.json").write_text(json.dumps(forest.curves))
     return {

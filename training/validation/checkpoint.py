@@ -8,16 +8,7 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.expectations.expectation import Expectation
 
-from contracts.errors import HeadwaterError
-
-
-class BrokenDataError(HeadwaterError):
-    """Data that training must not read. ``failures`` are the expectations that failed, in sentences."""
-
-    def __init__(self, suite: str, failures: Sequence[str], docs: str) -> None:
-        super().__init__(f"{suite}: {'; '.join(failures)} (Data Docs: {docs})")
-        self.suite = suite
-        self.failures = tuple(failures)
+from training.validation.broken import BrokenDataError
 
 
 def _sentence(result: Any) -> str:

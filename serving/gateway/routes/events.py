@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from contracts.requests import Accepted, EventIn
 from serving.auth.scopes import EVENTS_WRITE
@@ -17,6 +17,10 @@ from serving.gateway.events import MAXIMUM_EVENTS, EventWriter
 router = APIRouter(route_class=JsonRoute, tags=["events"])
 
 Many = Annotated[list[EventIn], Field(min_length=1, max_length=MAXIMUM_EVENTS)]
+Sent = Annotated[
+    Annotated[EventIn, Tag("one")] | Annotated[Many, Tag("many")],
+    Discriminator(lambda body: "many" if isinstance(body, list) else "one"),
+]
 
 
 @router.post("/v1/events", status_code=202, response_model=Accepted)
@@ -24,7 +28,7 @@ async def events(
     request: Request,
     gateway: GatewayOf,
     caller: Annotated[Caller, Depends(allowed(EVENTS_WRITE))],
-    sent: Annotated[EventIn | Many, Body()],
+    sent: Annotated[Sent, Body()],
 ) -> Response:
     """Takes one event or a list. 202 only once Kafka has acknowledged all of them."""
     many = isinstance(sent, list)

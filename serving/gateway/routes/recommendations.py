@@ -71,4 +71,5 @@ async def rank(request: Request, gateway: GatewayOf, caller: Reader, asked: Rank
         surface=RANK_SURFACE,
         items=tuple(dict.fromkeys(asked.items)),
     )
-    return respond(request, await gateway.in_thread(lambda: ask(gateway, request, caller, question)))
+    answer = await gateway.in_thread(lambda: ask(gateway, request, caller, question))
+    return respond(request, answer, [item_id for item_id in question.items if not gateway.knows(item_id)])

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from contracts.events import Action, Interaction
-from training.validation.checkpoint import BrokenDataError, validate
+from training.validation.broken import BrokenDataError
+from training.validation.checkpoint import validate
 from training.validation.facts import lake_facts
 from training.validation.suites import Limits, interactions, training_rows
 from training.validation.suites import lake_facts as facts_suite
@@ -80,9 +81,7 @@ def test_rows_outside_their_contract_are_named(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("column", "value"), [("count", np.nan), ("count", -1.0), ("label", 2), ("user_id", None)]
-)
+@pytest.mark.parametrize(("column", "value"), [("count", np.nan), ("count", -1.0), ("label", 2), ("user_id", None)])
 def test_a_broken_training_set_is_named(column: str, value: object, tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {"user_id": ["u"] * 10, "item_id": ["i"] * 10, "label": [0, 1] * 5, "count": np.ones(10, np.float32)}

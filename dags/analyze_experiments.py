@@ -1,0 +1,59 @@
+"""Every day: look at each running experiment, and do what the numbers decide."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+DOC = """
+# analyze_experiments
+
+For each experiment that runs: *analyse* everything up to the end of the day before (DuckDB over the lake; confidence
+sequences, so a look every day costs nothing), keep the look, then *carry out* what was decided: promote or roll back
+through the same door as `headwater release`, or end it as futile or inconclusive. The log of *carry out* ends with
+the verdict and its reasons as numbers.
+
+The day is the last complete one on the installation's clock, or the parameter `day`.
+A run may be repeated or be late: the same day gives the same look, and a decision moves the pointer once.
+"""
+
+
+@dag(
+    schedule=timedelta(days=1),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=4),
+    default_args={"owner": "experimentation", "retries": 2, "retry_delay": timedelta(minutes=1)},
+    tags=["experiments"],
+    params={"day": Param(None, type=["null", "string"], description="look at everything up to this day, YYYY-MM-DD")},
+    doc_md=DOC,
+)
+def analyze_experiments() -> None:
+    """The DAG."""
+
+    @task
+    def running() -> list[str]:
+        """The ids of the experiments that run."""
+        from experimentation import daily
+
+        return daily.running()
+
+    @task(max_active_tis_per_dagrun=1)
+    def analyse(experiment: str) -> dict[str, Any]:
+        """One look; returns the experiment's id and the decision."""
+        from experimentation import daily
+
+        return daily.analyse(experiment, get_current_context()["params"]["day"])
+
+    @task(max_active_tis_per_dagrun=1)
+    def carry_out(look: dict[str, Any]) -> dict[str, Any]:
+        """Moves the pointer if that was decided, and ends the experiment."""
+        from experimentation import daily
+
+        return daily.carry_out(look)
+
+    carry_out.expand(look=analyse.expand(experiment=running()))
+
+
+analyze_experiments()

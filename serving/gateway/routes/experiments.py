@@ -1,0 +1,77 @@
+"""``/v1/experiments``: declared, started, stopped and looked at."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import Response
+
+from contracts.experiment import Experiment
+from contracts.rows import Id
+from experimentation.analysis import nothing_yet
+from serving.auth.scopes import ADMIN, EXPERIMENTS_READ
+from serving.auth.verifier import Caller
+from serving.gateway.access import GatewayOf, allowed, within_limits
+from serving.gateway.answers import json_response
+from serving.gateway.bodies import JsonRoute
+
+router = APIRouter(route_class=JsonRoute, tags=["experiments"])
+
+ExperimentId = Annotated[Id, Path()]
+Reader = Annotated[Caller, Depends(allowed(EXPERIMENTS_READ))]
+Admin = Annotated[Caller, Depends(allowed(ADMIN))]
+
+
+@router.get("/v1/experiments")
+async def listed(request: Request, gateway: GatewayOf, caller: Reader) -> Response:
+    """All experiments in the order of starting, drafts last."""
+
+    def work() -> list[dict[str, Any]]:
+        within_limits(gateway, request, caller, None)
+        return [one.model_dump(mode="json") for one in gateway.experiments.list()]
+
+    return json_response(await gateway.in_event_thread(work))
+
+
+@router.post("/v1/experiments", status_code=201)
+async def create(request: Request, gateway: GatewayOf, caller: Admin, experiment: Experiment) -> Response:
+    """Keeps a draft. 409 when the id is taken."""
+
+    def work() -> dict[str, Any]:
+        within_limits(gateway, request, caller, None)
+        return gateway.experiments.create(experiment, who=caller.subject).model_dump(mode="json")
+
+    return json_response(await gateway.in_event_thread(work), 201)
+
+
+@router.post("/v1/experiments/{experiment_id}/start")
+async def start(request: Request, gateway: GatewayOf, caller: Admin, experiment_id: ExperimentId) -> Response:
+    """Starts a draft: its users get their arms within the time that the gateway takes to look."""
+
+    def work() -> dict[str, Any]:
+        within_limits(gateway, request, caller, None)
+        return gateway.experiments.start(experiment_id, who=caller.subject).model_dump(mode="json")
+
+    return json_response(await gateway.in_event_thread(work))
+
+
+@router.post("/v1/experiments/{experiment_id}/stop")
+async def stop(request: Request, gateway: GatewayOf, caller: Admin, experiment_id: ExperimentId) -> Response:
+    """Stops a running experiment without a decision."""
+
+    def work() -> dict[str, Any]:
+        within_limits(gateway, request, caller, None)
+        return gateway.experiments.stop(experiment_id, who=caller.subject).model_dump(mode="json")
+
+    return json_response(await gateway.in_event_thread(work))
+
+
+@router.get("/v1/experiments/{experiment_id}/metrics")
+async def metrics(request: Request, gateway: GatewayOf, caller: Reader, experiment_id: ExperimentId) -> Response:
+    """The newest analysis."""
+
+    def work() -> dict[str, Any]:
+        within_limits(gateway, request, caller, None)
+        running = gateway.experiments.get(experiment_id)
+        return gateway.experiments.last_look(experiment_id) or nothing_yet(running)
+
+    return json_response(await gateway.in_event_thread(work))

@@ -1,0 +1,190 @@
+"""Killed consumers, a Redis that forgets, a full Redis: every acknowledged event is in its user's history once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import redis
+
+from contracts.events import Action
+from contracts.topics import EVENTS
+from feature_repo.online import PROJECT
+from feature_repo.redis_layout import encode_entity_key
+from feature_repo.redis_reader import read_trending, read_user
+from stack.process import running
+from stack.servers.redis import redis_server
+from tests.conftest import HOST, free_ports
+from tests.streaming.running import consuming, event, produce, wait_until
+
+USERS = [f"u{n}" for n in range(20)]
+
+
+def complete(client: "redis.Redis[bytes]", count: int, project: str) -> bool:
+    """Whether every user has events 0 … count - 1 (the last hundred of them), each once, in order."""
+    expected = [f"i{n}" for n in range(count)][-100:]
+    return all(
+        [act.item_id for act in read_user(client, user, project=project).activity.acts] == expected for user in USERS
+    )
+
+
+@contextmanager
+def consumer_process(environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """``python -m streaming.consumer``, killed at the end where it still runs."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streaming.consumer"], env=os.environ | environment, stdout=out, stderr=out
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture
+def environment(
+    clean_redis: str, kafka_bootstrap: str, topic_prefix: str, database_url: str, tmp_path: Path
+) -> dict[str, str]:
+    (port, model_port) = free_ports(2)
+    return {
+        "HEADWATER_HOME": str(tmp_path),
+        "HEADWATER_REDIS_URL": clean_redis,
+        "HEADWATER_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "HEADWATER_TOPIC_PREFIX": topic_prefix,
+        "HEADWATER_DATABASE_URL": database_url,
+        "HEADWATER_CONSUMER_PORT": str(port),
+        "HEADWATER_MODEL_SERVER": f"{HOST}:{model_port}",
+    }
+
+
+def test_a_consumer_killed_in_the_middle_loses_and_repeats_nothing(
+    environment: dict[str, str], kafka_bootstrap: str, topic_prefix: str, clean_redis: str, tmp_path: Path
+) -> None:
+    client = redis.Redis.from_url(clean_redis)
+    log = tmp_path / "consumer.log"
+    produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(150) for u in USERS])
+    with consumer_process(environment, log) as process:
+        wait_until(lambda: any(read_user(client, u).known for u in USERS), 60)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(150, 160) for u in USERS])
+    with consumer_process(environment, log) as process:
+        wait_until(lambda: complete(client, 160, PROJECT), 60)
+        address = f"http://{HOST}:{environment['HEADWATER_CONSUMER_PORT']}"
+        wait_until(lambda: b"headwater_consumer_lag" in urlopen(f"{address}/metrics").read())
+        assert urlopen(f"{address}/readyz").status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    trend = read_trending(client, EVENTS.partitions, lambda: event(159).timestamp.timestamp() + 1, project=PROJECT)
+    assert round(sum(trend.values())) == 160 * len(USERS)
+
+
+def test_a_consumer_without_kafka_says_so(environment: dict[str, str], tmp_path: Path) -> None:
+    log = tmp_path / "consumer.log"
+    (nobody,) = free_ports(1)
+    with consumer_process(environment | {"HEADWATER_KAFKA_BOOTSTRAP": f"{HOST}:{nobody}"}, log) as process:
+        assert process.wait(90) == 1
+    assert "Kafka is unavailable" in log.read_text()
+
+
+def test_a_redis_that_forgot_its_last_writes_is_caught_up(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, batch=50):
+        produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(30) for u in USERS])
+        wait_until(lambda: complete(client, 30, topic_prefix))
+        dump = {key: client.dump(key) for key in client.scan_iter() if topic_prefix.encode() in key}
+        produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(30, 45) for u in USERS])
+        wait_until(lambda: complete(client, 45, topic_prefix))
+        pipe = client.pipeline(transaction=True)  # as a restart from an older snapshot does
+        for key in client.scan_iter():
+            if topic_prefix.encode() in key:
+                pipe.delete(key)
+        for key, value in dump.items():
+            assert value is not None
+            pipe.restore(key, 0, value)
+        pipe.execute()
+        wait_until(lambda: complete(client, 45, topic_prefix))
+    trend = read_trending(client, EVENTS.partitions, lambda: event(44).timestamp.timestamp() + 1, project=topic_prefix)
+    assert round(sum(trend.values())) == 45 * len(USERS)
+
+
+def test_a_redis_that_is_killed_and_comes_back_empty_is_filled_from_kafka(
+    kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    url = f"redis://{HOST}:{port}/0"
+    client = redis.Redis.from_url(url)
+    with running(redis_server(tmp_path / "first", HOST, port), tmp_path / "logs"):
+        context = consuming(kafka_bootstrap, topic_prefix, url, time.time, batch=50)
+        _, health = context.__enter__()
+        produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(20) for u in USERS])
+        wait_until(lambda: complete(client, 20, topic_prefix))
+    try:
+        produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(20, 25) for u in USERS])
+        wait_until(lambda: health.fault is not None)
+        assert not health.ready()
+        with running(redis_server(tmp_path / "second", HOST, port), tmp_path / "logs"):
+            wait_until(lambda: complete(client, 25, topic_prefix))
+            wait_until(health.ready)
+            context.__exit__(None, None, None)
+    except BaseException:
+        context.__exit__(None, None, None)
+        raise
+
+
+def test_a_full_redis_holds_the_stream_and_loses_nothing(
+    kafka_bootstrap: str, topic_prefix: str, clean_redis: str
+) -> None:
+    client = redis.Redis.from_url(clean_redis)
+    with consuming(kafka_bootstrap, topic_prefix, clean_redis, time.time) as (_, health):
+        produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(5) for u in USERS])
+        wait_until(lambda: complete(client, 5, topic_prefix))
+        client.config_set("maxmemory", 1)
+        try:
+            produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(5, 8) for u in USERS])
+            wait_until(lambda: "redis" in (health.fault or ""))
+        finally:
+            client.config_set("maxmemory", 0)
+        wait_until(lambda: complete(client, 8, topic_prefix))
+
+
+def test_a_user_with_a_flood_of_events_delays_but_does_not_break_the_others(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time):
+        flood = [event(n, user="flood", item=f"i{n}", action=Action.VIEW) for n in range(10_000)]
+        produce(kafka_bootstrap, topic_prefix, [*flood, event(1, user="other")])
+        wait_until(lambda: read_user(client, "other", project=topic_prefix).known)
+        wait_until(
+            lambda: (
+                [a.item_id for a in read_user(client, "flood", project=topic_prefix).activity.acts]
+                == [f"i{n}" for n in range(9900, 10_000)]
+            ),
+            60,
+        )
+
+
+def test_a_clock_that_jumps_back_does_not_stop_the_writes(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    jumps = iter([2e9, 1e9])
+    now = {"seconds": 2e9}
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, lambda: now["seconds"]):
+        for n, seconds in enumerate(jumps):
+            now["seconds"] = seconds
+            produce(kafka_bootstrap, topic_prefix, [event(n)])
+            wait_until(lambda n=n: len(read_user(client, "u1", project=topic_prefix).activity.acts) == n + 1)  # type: ignore[misc]
+    row = read_user(client, "u1", project=topic_prefix)
+    assert row.version >= int(2e15)
+    assert client.exists(encode_entity_key(topic_prefix, {"user_id": "u1"}))

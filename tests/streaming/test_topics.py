@@ -1,0 +1,31 @@
+"""Topics exist as declared; a change that would lose order is refused."""
+
+import dataclasses
+
+import pytest
+
+from contracts.errors import ConflictError, UnavailableError
+from contracts.topics import EVENTS, TOPICS
+from streaming.topics import ensure_topics
+
+
+def test_topics_are_created_once_and_found_again(kafka_bootstrap: str, topic_prefix: str) -> None:
+    from kafka.admin import KafkaAdminClient
+
+    ensure_topics(kafka_bootstrap, f"{topic_prefix}new.")
+    ensure_topics(kafka_bootstrap, f"{topic_prefix}new.")
+    admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    described = admin.describe_topics([t.address(f"{topic_prefix}new.") for t in TOPICS])
+    admin.close()
+    assert [len(t["partitions"]) for t in described] == [t.partitions for t in TOPICS]
+
+
+def test_another_number_of_partitions_is_refused(kafka_bootstrap: str, topic_prefix: str) -> None:
+    changed = dataclasses.replace(EVENTS, partitions=EVENTS.partitions + 1)
+    with pytest.raises(ConflictError, match="8 partitions, declared are 9.*order"):
+        ensure_topics(kafka_bootstrap, topic_prefix, topics=[changed])
+
+
+def test_a_broker_that_is_not_there_has_a_name() -> None:
+    with pytest.raises(UnavailableError, match="Kafka is unavailable"):
+        ensure_topics("127.0.0.1:9", "x.")
