@@ -54,9 +54,11 @@ def train_local(settings: Settings, date: str | None, seed: int | None, budget: 
         started = time.monotonic()
         typer.echo(f"{step.name} …", err=True)
         done = subprocess.run(
-            [sys.executable, "-m", "training.jobs", "step", step.name, run], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "training.jobs", "step", step.name, run],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             raise HeadwaterError(f"step {step.name} failed: {lines[-1] if lines else f'status {done.returncode}'}")

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     gate_strict: bool = Field(
         False, description="ship only when the lower bound of candidate minus champion is above zero"
     )
+    challenger_experiment: bool = Field(
+        False, description="a release that passes the gate as challenger opens its own experiment"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -53,7 +53,15 @@ def analyze_experiments() -> None:
 
         return daily.carry_out(look)
 
-    carry_out.expand(look=analyse.expand(experiment=running()))
+    @task(max_active_tis_per_dagrun=1)
+    def grow(look: dict[str, Any]) -> float | None:
+        """Enrols more users in a challenger's experiment while its guardrails hold."""
+        from experimentation import daily
+
+        return daily.grow(look)
+
+    looks = analyse.expand(experiment=running())
+    carry_out.expand(look=looks) >> grow.expand(look=looks)
 
 
 analyze_experiments()

@@ -26,13 +26,14 @@ def adjust(arms: list[Ratio], before: list[npt.NDArray[np.float64]]) -> tuple[li
     took. Where nothing can be predicted the arms come back as they were, and 0."""
     pooled = np.concatenate(before)
     centre = pooled.mean(axis=0)
-    useful = pooled.std(axis=0) > 0
+    spread = pooled.std(axis=0)
+    useful = spread > 0
     influence = np.concatenate([arm.influence for arm in arms])
     plain = float(influence.var())
     if not useful.any() or plain == 0:
         return arms, 0.0
-    scaled = (pooled - centre)[:, useful] / pooled.std(axis=0)[useful]
-    weights, *_ = np.linalg.lstsq(scaled, influence, rcond=None)
+    scaled = (pooled - centre)[:, useful] / spread[useful]
+    weights, *_ = np.linalg.lstsq(scaled.T @ scaled, scaled.T @ influence, rcond=None)
     predicted = scaled @ weights
     adjusted, start = [], 0
     for arm in arms:

@@ -5,14 +5,18 @@ from datetime import date
 from typing import Any
 
 from contracts.settings import Settings
-from experimentation import jobs
+from experimentation import challengers, jobs
 
 LOG = logging.getLogger(__name__)
 
 
 def running() -> list[str]:
-    """The ids of the experiments that run."""
-    return jobs.running_ids(jobs.rooms(Settings()))
+    """The ids of the experiments that run; where the settings say so, that of a new challenger is started first."""
+    settings = Settings()
+    there = jobs.rooms(settings)
+    if settings.challenger_experiment:
+        LOG.info("challenger's experiment: %s", challengers.open_experiment(there))
+    return jobs.running_ids(there)
 
 
 def analyse(experiment: str, day: str | None = None) -> dict[str, Any]:
@@ -31,3 +35,10 @@ def carry_out(look: dict[str, Any]) -> dict[str, Any]:
     outcome = jobs.carry_out(jobs.rooms(Settings()), look["experiment"], look["decision"])
     LOG.info("%s: %s; %s", look["experiment"], outcome, look["decision"]["reason"])
     return outcome
+
+
+def grow(look: dict[str, Any]) -> float | None:
+    """Enrols the next share of users where the look allows it; returns the share, or None."""
+    share = challengers.grow(jobs.rooms(Settings()), look["experiment"])
+    LOG.info("%s enrols %s", look["experiment"], share if share is not None else "as before")
+    return share

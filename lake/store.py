@@ -1,5 +1,6 @@
 """Tables of Parquet files with atomic commits (Delta Lake), on local disk or S3."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +25,11 @@ RETRIES = 20
 """Attempts of a commit that others may win first."""
 
 T = TypeVar("T")
+
+
+def _sentence(error: Exception) -> str:
+    """The storage library's message on one line, without the colours that it adds."""
+    return " ".join(re.sub(r"\x1b\[\d+m|↳", " ", str(error)).split())[:300]
 
 
 def _committed(snapshot: DeltaTable, application: str) -> int:
@@ -56,7 +62,7 @@ class Lake:
         except TableNotFoundError:
             return None
         except OSError as error:
-            raise UnavailableError("the lake", f"{self.uri(table)} cannot be read ({error})") from error
+            raise UnavailableError("the lake", f"{self.uri(table)} cannot be read ({_sentence(error)})") from error
 
     def version(self, table: str) -> int:
         """Number of the newest commit, -1 when absent."""
@@ -277,7 +283,7 @@ class Lake:
             except CommitFailedError:
                 continue
             except DeltaError as error:
-                raise UnavailableError("the lake", f"{self.uri(table)} was not written ({error})") from error
+                raise UnavailableError("the lake", f"{self.uri(table)} was not written ({_sentence(error)})") from error
             except OSError as error:
-                raise UnavailableError("the lake", f"{self.uri(table)} was not written ({error})") from error
+                raise UnavailableError("the lake", f"{self.uri(table)} was not written ({_sentence(error)})") from error
         raise ConflictError(f"table {table} kept changing while it was written: run this again")

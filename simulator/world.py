@@ -82,7 +82,7 @@ class World:
         if last is not None:
             following = (items[:, :, None] == catalogue.successors[last][:, None, :]).any(axis=2)
             logits += FOLLOWS * (following & (last[:, None] >= 0))
-        relevance = sigmoid(logits.astype(np.float32))
+        relevance: Floats = sigmoid(logits.astype(np.float32))
         if position is not None:
             relevance = relevance * position.astype(np.float32) ** -EXAMINED
         chance: Floats = relevance.astype(np.float32)
@@ -103,7 +103,8 @@ class World:
         last = self.item_rows([last_item]) if last_item else np.array([-1])
         where = None if position is None else np.array([position], np.int64)
         rows = self.item_rows(items)[None, :]
-        return self.probabilities(np.array([self.user_row(user)]), rows, np.array([time]), where, last)[0]
+        chance: Floats = self.probabilities(np.array([self.user_row(user)]), rows, np.array([time]), where, last)[0]
+        return chance
 
     def respond(
         self, user: str, shown: list[str], time: float, rng: np.random.Generator, last_item: str | None = None

@@ -1,5 +1,6 @@
 """Makes the declared topics exist as declared, when a program starts."""
 
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from contracts.errors import ConflictError, UnavailableError
 from contracts.topics import TOPICS, Topic
 
 SETTLE_SECONDS = 15.0
+REACH_SECONDS = 5.0
 
 
 def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPICS, replication: int = 1) -> None:
@@ -19,6 +21,7 @@ def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPI
     Raises ConflictError where a topic has another number of partitions: a user's events would change partition and
     lose their order; UnavailableError when the broker does not answer.
     """
+    _reach(bootstrap)
     try:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, client_id="headwater-topics")
     except KafkaError as error:
@@ -34,6 +37,18 @@ def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPI
         raise UnavailableError("Kafka", f"topics could not be created or read ({error})") from error
     finally:
         admin.close()
+
+
+def _reach(bootstrap: str) -> None:
+    """Looks for a listener first: the admin client tries for half a minute and leaves its sockets open."""
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), REACH_SECONDS).close()
+        except (OSError, ValueError):
+            continue
+        return
+    raise UnavailableError("Kafka", f"nobody listens on {bootstrap}")
 
 
 def _create(admin: Any, missing: Sequence[Topic], prefix: str, replication: int) -> None:

@@ -95,6 +95,11 @@ class ReleaseKeeper:
         """Whether anything is in force."""
         return self._current is not None
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """Releases that the pointers name and that may not be served."""
+        return frozenset(self._refused)
+
     def poll(self) -> None:
         """Looks at the pointers once and puts in force what they name. What cannot be loaded is refused, logged and
         counted; the old goes on until the pointers move again."""
@@ -103,8 +108,10 @@ class ReleaseKeeper:
         with self._building:
             current = self._current
             if current is not None and (current.pointers, current.running) == (pointers, running):
+                self._refused = {}
                 return
             loaded = {}
+            self._refused = {one: seen for one, seen in self._refused.items() if seen == pointers}
             for release_id in release_ids(pointers, running):
                 known = current.loaded.get(release_id) if current else None
                 found = known or self._load(release_id, pointers)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -27,9 +27,7 @@ def s3_endpoint() -> Iterator[str]:
 def s3_lake(s3_endpoint: str, request: pytest.FixtureRequest) -> Lake:
     """An empty lake in a bucket of its own."""
     bucket = f"lake-{abs(hash(request.node.nodeid))}"
-    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")
-    client.create_bucket(Bucket=bucket)
-    client.close()
+    httpx.put(f"{s3_endpoint}/{bucket}").raise_for_status()
     return Lake(f"s3://{bucket}/root", s3_endpoint=s3_endpoint)
 
 

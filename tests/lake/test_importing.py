@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -292,7 +293,7 @@ def cut_parquet(folder: Path) -> Path:
     return path
 
 
-UNUSABLE = {
+UNUSABLE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "nothing there": (lambda folder: folder / "nope.zip", "does not exist"),
     "empty zip": (lambda folder: _zip(folder / "e.zip", {}), "holds no table"),
     "zip of no bytes": (lambda folder: write(folder, "z.zip"), "no complete zip"),

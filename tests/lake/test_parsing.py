@@ -1,5 +1,6 @@
 """Whole columns as the contract wants them, whatever they are made of."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -21,12 +22,12 @@ moments = st.datetimes(datetime(1980, 1, 1), datetime(2026, 1, 1))  # noqa: DTZ0
 @given(st.lists(moments, min_size=1, max_size=20), st.sampled_from(["iso", "zulu", "ms"]))
 def test_every_spelling_of_a_time_is_the_same_moment(times: list[datetime], spelling: str) -> None:
     aware = [time.replace(tzinfo=UTC, microsecond=time.microsecond // 1000 * 1000) for time in times]
-    spell = {
+    forms: dict[str, Callable[[datetime], str]] = {
         "iso": lambda time: time.isoformat(),
         "zulu": lambda time: time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "ms": lambda time: str(round(time.timestamp() * 1000)),
-    }[spelling]
-    parsed, unread = as_time(pa.array([spell(time) for time in aware]))
+    }
+    parsed, unread = as_time(pa.array([forms[spelling](time) for time in aware]))
     assert parsed.to_pylist() == aware
     assert not any(unread.to_pylist())
 

@@ -38,8 +38,8 @@ def items_of(n: int, seed: int = 0) -> Items:
         created_at=np.full(n, np.nan),
         first_seen=born,
         count=count,
-        count_7d=count / 20,
-        count_28d=count / 5,
+        count_7d=(count / 20).astype(np.float32),
+        count_28d=(count / 5).astype(np.float32),
         popular=count,
         trending=random.random(n, np.float32),
     )

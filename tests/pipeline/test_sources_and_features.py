@@ -28,7 +28,7 @@ ARTIFACTS = artifacts_of(120)
 
 def user_of(*rows: int, vector: bool = True, ordered: bool = True) -> UserContext:
     n = len(rows)
-    times = NOW - 60.0 * np.arange(n, 0, -1)
+    times = NOW - 60.0 * np.arange(n, 0, -1, dtype=np.float64)
     history = History(np.array(rows, np.int32), np.full(n, 2, np.int8), times, ordered)
     return UserContext("u", NOW, history, np.unique(history.rows), np.ones(8, np.float32) if vector else None)
 
@@ -188,6 +188,7 @@ def write_release(directory: Path) -> Artifacts:
     np.save(directory / "popular.npy", items.popular)
     np.save(directory / "trending.npy", items.trending)
     (directory / "vectors").mkdir()
+    assert ARTIFACTS.vectors is not None
     np.save(directory / "vectors" / "items.npy", ARTIFACTS.vectors)
     sparse_of(120, 20, 1).save(directory / "item_knn")
     columns = ("two_tower_score", "popularity")

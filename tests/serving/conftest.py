@@ -15,7 +15,6 @@ from releases.pointers import Pointers
 from serving.gateway.configuration import Configuration
 from tests.serving import toy_release
 
-
 FIRST, SECOND, THIRD = "r00000000000a", "r00000000000b", "r00000000000c"
 
 
@@ -45,7 +44,7 @@ class World:
 @pytest.fixture(scope="session")
 def built_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("built")
-    toy_release.build_models(root, (FIRST, SECOND, THIRD))
+    toy_release.build_models(root)
     return root
 
 

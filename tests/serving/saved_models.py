@@ -1,6 +1,6 @@
 """Builds tiny SavedModels with the signatures of a release, in a process of their own:
-``python saved_models.py ROOT ITEMS SIZE FEATURES COLUMNS NAME:VERSION…`` writes ROOT/NAME/{user_tower,ranker}/VERSION
-and ROOT/NAME/vectors.npy."""
+``python saved_models.py ROOT VERSION ITEMS SIZE FEATURES COLUMNS`` writes ROOT/{user_tower,ranker}/VERSION and
+ROOT/vectors.npy."""
 
 import sys
 from pathlib import Path
@@ -65,14 +65,11 @@ class Ranker(tf.Module):
 
 def main() -> None:
     root = Path(sys.argv[1])
-    items, size, features, columns = (int(word) for word in sys.argv[2:6])
-    for seed, word in enumerate(sys.argv[6:]):
-        name, version = word.split(":")
-        vectors = np.random.default_rng(seed).standard_normal((items, size)).astype(np.float32)
-        for model, module in (("user_tower", UserTower(vectors, features)), ("ranker", Ranker(vectors, columns))):
-            folder = root / name / model / version
-            tf.saved_model.save(module, str(folder), signatures={"serving_default": module.call})
-        np.save(root / name / "vectors.npy", vectors)
+    version, items, size, features, columns = (int(word) for word in sys.argv[2:7])
+    vectors = np.random.default_rng(7).standard_normal((items, size)).astype(np.float32)
+    for model, module in (("user_tower", UserTower(vectors, features)), ("ranker", Ranker(vectors, columns))):
+        tf.saved_model.save(module, str(root / model / str(version)), signatures={"serving_default": module.call})
+    np.save(root / "vectors.npy", vectors)
 
 
 main()

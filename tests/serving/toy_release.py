@@ -28,20 +28,11 @@ def item_id(row: int) -> str:
     return f"i{row}"
 
 
-def build_models(root: Path, release_ids: tuple[str, ...]) -> None:
-    """SavedModels for each release under ``root/<id>/``, in one process of TensorFlow."""
-    versions_of = [str(int(one[1:], 16)) for one in release_ids]
+def build_models(root: Path) -> None:
+    """SavedModels that every toy release shares, under ``root/<model>/1``, and their ``vectors.npy``."""
+    sizes = (ITEMS, SIZE, len(FEATURES), len(RANKING_FEATURES))
     subprocess.run(
-        [
-            sys.executable,
-            str(Path(__file__).with_name("saved_models.py")),
-            str(root),
-            str(ITEMS),
-            str(SIZE),
-            str(len(FEATURES)),
-            str(len(RANKING_FEATURES)),
-            *(f"{one}:{version}" for one, version in zip(release_ids, versions_of, strict=True)),
-        ],
+        [sys.executable, str(Path(__file__).with_name("saved_models.py")), str(root), "1", *map(str, sizes)],
         check=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
@@ -68,18 +59,19 @@ def manifest(release_id: str, **changes: object) -> Manifest:
 
 
 def publish(releases: Path, models_root: Path | None, built: Path, release_id: str, **changes: object) -> Path:
-    """Stages and publishes one release of the models in ``built/<id>``; places them for the model server."""
+    """Stages and publishes one release of the models in ``built``; places them for the model server."""
     store = ReleaseStore(releases)
     staging = store.stage(release_id)
-    vectors = np.load(built / release_id / "vectors.npy")
+    vectors = np.load(built / "vectors.npy")
     write_items(staging)
     (staging / "vectors").mkdir()
     np.save(staging / "vectors" / "items.npy", vectors)
     ann_library.build(vectors, staging / "ann")
     for name in ("user_tower", "ranker"):
-        source = built / release_id / name
+        source = built / name / "1"
+        version = str(int(release_id[1:], 16))
         for file in sorted(path for path in source.rglob("*") if path.is_file()):
-            target = staging / "models" / name / file.relative_to(source)
+            target = staging / "models" / name / version / file.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
     final = store.publish(staging, manifest(release_id, **changes))

@@ -23,7 +23,7 @@ def world() -> World:
 
 def person(world: World) -> str:
     row = np.flatnonzero((world.people.kind == PERSON) & (world.people.joined < SMALL.start))[0]
-    return world.people.ids[row]
+    return f"u{row}"
 
 
 def known_items(world: World, count: int) -> list[str]:
@@ -50,7 +50,7 @@ def test_a_lower_position_is_looked_at_less(world: World) -> None:
 def test_what_follows_the_last_item_is_likelier(world: World) -> None:
     user, (last, *_) = person(world), known_items(world, 1)
     row = world.item_rows([last])[0]
-    following = [i for i in world.catalogue.successors[row] if world.catalogue.born[i] < SMALL.start][0]
+    following = next(i for i in world.catalogue.successors[row] if world.catalogue.born[i] < SMALL.start)
     item = [world.catalogue.ids[following]]
     assert world.click_probability(user, item, TIME, last_item=last) > 1.5 * world.click_probability(user, item, TIME)
 

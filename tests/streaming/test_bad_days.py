@@ -18,11 +18,12 @@ from contracts.topics import EVENTS
 from feature_repo.online import PROJECT
 from feature_repo.redis_layout import encode_entity_key
 from feature_repo.redis_reader import read_trending, read_user
+from stack.preflight import free_ports
 from stack.process import running
 from stack.servers.redis import redis_server
-from tests.conftest import HOST, free_ports
 from tests.streaming.running import consuming, event, produce, wait_until
 
+HOST = "127.0.0.1"
 USERS = [f"u{n}" for n in range(20)]
 
 
@@ -52,7 +53,7 @@ def consumer_process(environment: dict[str, str], log: Path) -> Iterator["subpro
 def environment(
     clean_redis: str, kafka_bootstrap: str, topic_prefix: str, database_url: str, tmp_path: Path
 ) -> dict[str, str]:
-    (port, model_port) = free_ports(2)
+    port, model_port = free_ports(HOST, 2)
     return {
         "HEADWATER_HOME": str(tmp_path),
         "HEADWATER_REDIS_URL": clean_redis,
@@ -71,12 +72,12 @@ def test_a_consumer_killed_in_the_middle_loses_and_repeats_nothing(
     log = tmp_path / "consumer.log"
     produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(150) for u in USERS])
     with consumer_process(environment, log) as process:
-        wait_until(lambda: any(read_user(client, u).known for u in USERS), 60)
+        wait_until(lambda: any(read_user(client, u).known for u in USERS), 90)
         process.send_signal(signal.SIGKILL)
         process.wait(10)
     produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(150, 160) for u in USERS])
     with consumer_process(environment, log) as process:
-        wait_until(lambda: complete(client, 160, PROJECT), 60)
+        wait_until(lambda: complete(client, 160, PROJECT), 90)
         address = f"http://{HOST}:{environment['HEADWATER_CONSUMER_PORT']}"
         wait_until(lambda: b"headwater_consumer_lag" in urlopen(f"{address}/metrics").read())
         assert urlopen(f"{address}/readyz").status == 200
@@ -88,7 +89,7 @@ def test_a_consumer_killed_in_the_middle_loses_and_repeats_nothing(
 
 def test_a_consumer_without_kafka_says_so(environment: dict[str, str], tmp_path: Path) -> None:
     log = tmp_path / "consumer.log"
-    (nobody,) = free_ports(1)
+    (nobody,) = free_ports(HOST, 1)
     with consumer_process(environment | {"HEADWATER_KAFKA_BOOTSTRAP": f"{HOST}:{nobody}"}, log) as process:
         assert process.wait(90) == 1
     assert "Kafka is unavailable" in log.read_text()
@@ -120,7 +121,7 @@ def test_a_redis_that_forgot_its_last_writes_is_caught_up(
 def test_a_redis_that_is_killed_and_comes_back_empty_is_filled_from_kafka(
     kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
 ) -> None:
-    (port,) = free_ports(1)
+    (port,) = free_ports(HOST, 1)
     url = f"redis://{HOST}:{port}/0"
     client = redis.Redis.from_url(url)
     with running(redis_server(tmp_path / "first", HOST, port), tmp_path / "logs"):

@@ -22,7 +22,7 @@ def test_topics_are_created_once_and_found_again(kafka_bootstrap: str, topic_pre
 
 def test_another_number_of_partitions_is_refused(kafka_bootstrap: str, topic_prefix: str) -> None:
     changed = dataclasses.replace(EVENTS, partitions=EVENTS.partitions + 1)
-    with pytest.raises(ConflictError, match="8 partitions, declared are 9.*order"):
+    with pytest.raises(ConflictError, match=r"8 partitions, declared are 9.*order"):
         ensure_topics(kafka_bootstrap, topic_prefix, topics=[changed])
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class AbuseRules:
 
     ``per_minute``, ``per_hour``, ``per_day``: most actions in a calendar minute, hour, day (UTC).
     ``hours_in_day``: most calendar hours of one day with at least ``busy_hour`` actions; people sleep.
-    ``regular_gaps`` gaps from 1 s to ``session_gap_seconds``, at least ``regular_mean_seconds`` long in the mean, with a coefficient of variation (standard deviation
+    ``regular_gaps`` gaps from 1 s to ``session_gap_seconds``, at least ``regular_mean_seconds`` long in the mean,
+    with a coefficient of variation (standard deviation
     over mean) below ``regular_variation``: a timer; people's gaps vary as much as their mean.
     Somebody who rates one film after the other is quick and regular too, so short gaps do not count.
     ``fast_gaps`` gaps above 0 and below 1 s that are at least ``fast_share`` of all gaps: nobody reads that fast. A gap
@@ -52,43 +53,43 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     gaps, gap_mean, gap_variation (null below two gaps), fast_gaps, item_count.
     """
     hourly = (
-        interactions.groupBy("user_id", F.date_trunc("minute", "timestamp").alias("minute"))
-        .agg(F.count("*").alias("n"))
-        .groupBy("user_id", F.date_trunc("hour", "minute").alias("hour"))
-        .agg(F.sum("n").alias("n"), F.max("n").alias("peak"))
+        interactions.groupBy("user_id", sf.date_trunc("minute", "timestamp").alias("minute"))
+        .agg(sf.count("*").alias("n"))
+        .groupBy("user_id", sf.date_trunc("hour", "minute").alias("hour"))
+        .agg(sf.sum("n").alias("n"), sf.max("n").alias("peak"))
     )
-    busy = F.count_if(F.col("n") >= rules.busy_hour)
+    busy = sf.count_if(sf.col("n") >= rules.busy_hour)
     rates = (
-        hourly.groupBy("user_id", F.to_date("hour").alias("day"))
-        .agg(F.sum("n").alias("n"), F.max("n").alias("hour"), F.max("peak").alias("minute"), busy.alias("hours"))
+        hourly.groupBy("user_id", sf.to_date("hour").alias("day"))
+        .agg(sf.sum("n").alias("n"), sf.max("n").alias("hour"), sf.max("peak").alias("minute"), busy.alias("hours"))
         .groupBy("user_id")
         .agg(
-            F.sum("n").alias("actions"),
-            F.max("minute").alias("per_minute"),
-            F.max("hour").alias("per_hour"),
-            F.max("n").alias("per_day"),
-            F.max("hours").alias("hours_in_day"),
+            sf.sum("n").alias("actions"),
+            sf.max("minute").alias("per_minute"),
+            sf.max("hour").alias("per_hour"),
+            sf.max("n").alias("per_day"),
+            sf.max("hours").alias("hours_in_day"),
         )
     )
-    at = F.unix_micros("timestamp") / 1e6
+    at = sf.unix_micros("timestamp") / 1e6
     in_order = Window.partitionBy("user_id").orderBy("timestamp")
-    gap = F.col("gap")
-    paused = F.when(gap.between(1.0, float(rules.session_gap_seconds)), gap)
+    gap = sf.col("gap")
+    paused = sf.when(gap.between(1.0, float(rules.session_gap_seconds)), gap)
     spacing = (
-        interactions.select("user_id", (at - F.lag(at).over(in_order)).alias("gap"))
+        interactions.select("user_id", (at - sf.lag(at).over(in_order)).alias("gap"))
         .groupBy("user_id")
         .agg(
-            F.count(paused).alias("gaps"),
-            F.mean(paused).alias("gap_mean"),
-            (F.stddev(paused) / F.mean(paused)).alias("gap_variation"),
-            F.count_if((gap > 0.0) & (gap < 1.0)).alias("fast_gaps"),
+            sf.count(paused).alias("gaps"),
+            sf.mean(paused).alias("gap_mean"),
+            (sf.stddev(paused) / sf.mean(paused)).alias("gap_variation"),
+            sf.count_if((gap > 0.0) & (gap < 1.0)).alias("fast_gaps"),
         )
     )
     items = (
         interactions.groupBy("user_id", "item_id")
-        .agg(F.count("*").alias("n"))
+        .agg(sf.count("*").alias("n"))
         .groupBy("user_id")
-        .agg(F.max("n").alias("item_count"))
+        .agg(sf.max("n").alias("item_count"))
     )
     return rates.join(items, "user_id").join(spacing, "user_id")
 
@@ -96,18 +97,18 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
 def judge(figures: DataFrame, rules: AbuseRules) -> DataFrame:
     """Users that break a rule: user_id, reason (one of REASONS)."""
     broken: dict[str, Column] = {
-        "per_minute": F.col("per_minute") >= rules.per_minute,
-        "per_hour": F.col("per_hour") >= rules.per_hour,
-        "per_day": F.col("per_day") >= rules.per_day,
-        "round_the_clock": F.col("hours_in_day") >= rules.hours_in_day,
-        "regular_intervals": (F.col("gaps") >= rules.regular_gaps)
-        & (F.col("gap_mean") >= rules.regular_mean_seconds)
-        & (F.col("gap_variation") < rules.regular_variation),
-        "too_fast": (F.col("fast_gaps") >= rules.fast_gaps)
-        & (F.col("fast_gaps") >= rules.fast_share * (F.col("actions") - 1)),
-        "one_item": (F.col("item_count") >= rules.item_count)
-        & (F.col("item_count") >= rules.item_share * F.col("actions")),
+        "per_minute": sf.col("per_minute") >= rules.per_minute,
+        "per_hour": sf.col("per_hour") >= rules.per_hour,
+        "per_day": sf.col("per_day") >= rules.per_day,
+        "round_the_clock": sf.col("hours_in_day") >= rules.hours_in_day,
+        "regular_intervals": (sf.col("gaps") >= rules.regular_gaps)
+        & (sf.col("gap_mean") >= rules.regular_mean_seconds)
+        & (sf.col("gap_variation") < rules.regular_variation),
+        "too_fast": (sf.col("fast_gaps") >= rules.fast_gaps)
+        & (sf.col("fast_gaps") >= rules.fast_share * (sf.col("actions") - 1)),
+        "one_item": (sf.col("item_count") >= rules.item_count)
+        & (sf.col("item_count") >= rules.item_share * sf.col("actions")),
     }
-    nothing = F.lit(None).cast("string")
-    reason = reduce(lambda other, name: F.when(broken[name], name).otherwise(other), reversed(REASONS), nothing)
+    nothing = sf.lit(None).cast("string")
+    reason = reduce(lambda other, name: sf.when(broken[name], name).otherwise(other), reversed(REASONS), nothing)
     return figures.select("user_id", reason.alias("reason")).where("reason is not null")

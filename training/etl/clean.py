@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 
 from contracts.events import Action
 from contracts.rows import ID_MAX
@@ -25,10 +25,12 @@ class Cleaned:
 
 def _broken() -> Column:
     """The contract of ``contracts.events.Interaction`` as far as a Parquet column type does not already say it."""
-    broken = ~F.col("action").isin([action.value for action in Action])
+    broken = ~sf.col("action").isin([action.value for action in Action])
     for name in ("event_id", "user_id", "item_id"):
-        broken = broken | (F.length(name) == 0) | (F.length(name) > ID_MAX) | F.col(name).isNull()
-    return F.coalesce(broken, F.lit(True)) | F.isnan(F.coalesce("value", F.lit(0.0))) | F.col("timestamp").isNull()
+        broken = broken | (sf.length(name) == 0) | (sf.length(name) > ID_MAX) | sf.col(name).isNull()
+    return (
+        sf.coalesce(broken, sf.lit(True)) | sf.isnan(sf.coalesce("value", sf.lit(0.0))) | sf.col("timestamp").isNull()
+    )
 
 
 def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseRules) -> Cleaned:
@@ -39,22 +41,22 @@ def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseR
     """
     checked = interactions.withColumn(
         "reason",
-        F.when(_broken(), CONTRACT).when(
-            (F.col("timestamp") < F.lit(start)) | (F.col("timestamp") >= F.lit(end)), OUTSIDE
+        sf.when(_broken(), CONTRACT).when(
+            (sf.col("timestamp") < sf.lit(start)) | (sf.col("timestamp") >= sf.lit(end)), OUTSIDE
         ),
     )
     first = Window.partitionBy("event_id").orderBy(
-        F.col("reason").isNotNull(), F.col("received_at").asc_nulls_last(), "origin"
+        sf.col("reason").isNotNull(), sf.col("received_at").asc_nulls_last(), "origin"
     )
     once = checked.withColumn(
         "reason",
-        F.when(F.col("reason").isNull() & (F.row_number().over(first) > 1), DUPLICATE).otherwise(F.col("reason")),
+        sf.when(sf.col("reason").isNull() & (sf.row_number().over(first) > 1), DUPLICATE).otherwise(sf.col("reason")),
     ).persist()
     sound = once.where("reason is null")
     abusers = judge(behaviour(sound, rules), rules).withColumnRenamed("reason", "abuse")
     marked = (
-        once.join(F.broadcast(abusers), "user_id", "left")
-        .withColumn("reason", F.coalesce("reason", "abuse"))
+        once.join(sf.broadcast(abusers), "user_id", "left")
+        .withColumn("reason", sf.coalesce("reason", "abuse"))
         .drop("abuse")
     )
     columns = interactions.columns

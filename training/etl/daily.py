@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 
 from feature_repo.daily import WINDOWS, DailyFeature
 
@@ -23,16 +23,16 @@ def daily_counts(interactions: DataFrame, labels: DataFrame, entity: str) -> Dat
     ``interactions`` has user_id, item_id, action, timestamp; ``labels`` those of ``label_impressions``. Columns: the
     entity, day (date) and MEASURES (long); ``active`` is 1 where there was an action.
     """
-    acted = interactions.groupBy(entity, F.to_date("timestamp").alias("day")).agg(
-        *(F.count_if(F.col("action") == action).alias(f"{action}s") for action in ("view", "click", "purchase")),
-        F.count("*").alias("actions"),
-        F.lit(1).cast("long").alias("active"),
+    acted = interactions.groupBy(entity, sf.to_date("timestamp").alias("day")).agg(
+        *(sf.count_if(sf.col("action") == action).alias(f"{action}s") for action in ("view", "click", "purchase")),
+        sf.count("*").alias("actions"),
+        sf.lit(1).cast("long").alias("active"),
     )
-    shown = labels.groupBy(entity, F.to_date("timestamp").alias("day")).agg(
-        F.count("*").alias("impressions"), F.sum("label").alias("shown_clicks")
+    shown = labels.groupBy(entity, sf.to_date("timestamp").alias("day")).agg(
+        sf.count("*").alias("impressions"), sf.sum("label").alias("shown_clicks")
     )
     return acted.join(shown, [entity, "day"], "full").select(
-        entity, "day", *(F.coalesce(measure, F.lit(0)).cast("long").alias(measure) for measure in MEASURES)
+        entity, "day", *(sf.coalesce(measure, sf.lit(0)).cast("long").alias(measure) for measure in MEASURES)
     )
 
 
@@ -42,28 +42,30 @@ def snapshots(daily: DataFrame, entity: str, features: Sequence[DailyFeature], l
     Columns: the entity, event_timestamp (end of the day, UTC) and one float column a feature. Days after ``last`` are
     left out.
     """
-    spread = daily.where(F.col("day") <= F.lit(last)).select(
-        "*", F.explode(F.sequence(F.lit(0), F.lit(SILENT_AFTER))).alias("age")
+    spread = daily.where(sf.col("day") <= sf.lit(last)).select(
+        "*", sf.explode(sf.sequence(sf.lit(0), sf.lit(SILENT_AFTER))).alias("age")
     )
     windowed = [feature for feature in features if feature.days is not None]
     totals = sorted({feature.measure for feature in features if feature.days is None})
     sums: list[Column] = [
-        F.sum(F.when(F.col("age") < feature.days, F.col(feature.measure)).otherwise(0)).alias(feature.name)
+        sf.sum(sf.when(sf.col("age") < feature.days, sf.col(feature.measure)).otherwise(0)).alias(feature.name)
         for feature in windowed
     ]
-    today = [F.sum(F.when(F.col("age") == 0, F.col(measure)).otherwise(0)).alias(f"_{measure}") for measure in totals]
+    today = [
+        sf.sum(sf.when(sf.col("age") == 0, sf.col(measure)).otherwise(0)).alias(f"_{measure}") for measure in totals
+    ]
     by_day = (
-        spread.withColumn("snapshot", F.date_add("day", F.col("age")))
-        .where(F.col("snapshot") <= F.lit(last))
+        spread.withColumn("snapshot", sf.date_add("day", sf.col("age")))
+        .where(sf.col("snapshot") <= sf.lit(last))
         .groupBy(entity, "snapshot")
         .agg(*sums, *today)
     )
     until_now = Window.partitionBy(entity).orderBy("snapshot").rowsBetween(Window.unboundedPreceding, 0)
     return by_day.select(
         entity,
-        F.date_add("snapshot", 1).cast("timestamp").alias("event_timestamp"),
+        sf.date_add("snapshot", 1).cast("timestamp").alias("event_timestamp"),
         *(
-            (F.col(feature.name) if feature.days is not None else F.sum(f"_{feature.measure}").over(until_now))
+            (sf.col(feature.name) if feature.days is not None else sf.sum(f"_{feature.measure}").over(until_now))
             .cast("float")
             .alias(feature.name)
             for feature in features

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 
 CLICK_WINDOW = timedelta(hours=24)
 """An action this long after an impression no longer counts as its click."""
@@ -21,18 +21,18 @@ def label_impressions(impressions: DataFrame, interactions: DataFrame) -> DataFr
     shown = impressions.dropDuplicates(["request_id", "user_id", "item_id"]).select(
         "request_id", "user_id", "item_id", "position", "timestamp", "release", "propensity"
     )
-    acted = interactions.where(F.col("action").isin(*POSITIVE_ACTIONS)).select(
-        "event_id", "user_id", "item_id", F.col("timestamp").alias("acted_at"), F.col("request_id").alias("named")
+    acted = interactions.where(sf.col("action").isin(*POSITIVE_ACTIONS)).select(
+        "event_id", "user_id", "item_id", sf.col("timestamp").alias("acted_at"), sf.col("request_id").alias("named")
     )
-    window = F.expr(f"INTERVAL {int(CLICK_WINDOW.total_seconds())} SECONDS")
+    window = sf.expr(f"INTERVAL {int(CLICK_WINDOW.total_seconds())} SECONDS")
     attributed = (
         shown.join(acted, ["user_id", "item_id"])
-        .where(F.col("acted_at").between(F.col("timestamp"), F.col("timestamp") + window))
-        .where(F.col("named").isNull() | (F.col("named") == F.col("request_id")))
+        .where(sf.col("acted_at").between(sf.col("timestamp"), sf.col("timestamp") + window))
+        .where(sf.col("named").isNull() | (sf.col("named") == sf.col("request_id")))
         .groupBy("event_id")
-        .agg(F.max_by(F.struct("request_id", "user_id", "item_id"), "timestamp").alias("shown"))
+        .agg(sf.max_by(sf.struct("request_id", "user_id", "item_id"), "timestamp").alias("shown"))
         .select("shown.*")
         .distinct()
-        .withColumn("label", F.lit(1))
+        .withColumn("label", sf.lit(1))
     )
     return shown.join(attributed, ["request_id", "user_id", "item_id"], "left").fillna(0, ["label"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 
 from contracts.events import Interaction
 from contracts.settings import Settings
@@ -40,9 +40,11 @@ def clean(run: Run, out: Path) -> Mapping[str, Any]:
         raw = read_table(spark, run.lake.files("interactions", run.days), Interaction.arrow_schema())
         cleaned = clean_frame(raw, run.inputs.start, run.inputs.end, AbuseRules())
         write_parquet(cleaned.kept, out / INTERACTIONS)
-        write_parquet(cleaned.dropped.withColumn("run", F.lit(run.id)), out / DROPPED)
+        write_parquet(cleaned.dropped.withColumn("run", sf.lit(run.id)), out / DROPPED)
         dropped = spark.read.parquet(str(out / DROPPED))
-        by_reason = dropped.groupBy("reason").agg(F.count("*").alias("rows"), F.countDistinct("user_id").alias("users"))
+        by_reason = dropped.groupBy("reason").agg(
+            sf.count("*").alias("rows"), sf.countDistinct("user_id").alias("users")
+        )
         counted = {row.reason: (row.rows, row.users) for row in by_reason.collect()}
         kept = spark.read.parquet(str(out / INTERACTIONS)).count()
     run.lake.merge("dropped", pq.read_table(out / DROPPED).cast(_schema(out / DROPPED)), ("event_id", "run", "origin"))

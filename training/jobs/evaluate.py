@@ -112,11 +112,10 @@ def evaluate(run: Run, out: Path) -> Mapping[str, Any]:
         )
     masks = _segments(data, histories, now, targets, users)
     metric = run.settings.gate_metric
-    np.savez(
-        out / "users.npz",
-        **{f"{model}/{m}": values for model, of_model in measured.items() for m, values in of_model.values.items()},
-        **{f"segment/{name}": mask for name, mask in masks.items()},
-    )
+    held: dict[str, Any] = {f"segment/{name}": mask for name, mask in masks.items()}
+    for model, of_model in measured.items():
+        held |= {f"{model}/{name}": values for name, values in of_model.values.items()}
+    np.savez(out / "users.npz", **held)
     per_user = {model: of_model.values[metric] for model, of_model in measured.items()}
     shown = intervals(per_user, seed=run.inputs.seed) if len(users) else {}
     return {

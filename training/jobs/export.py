@@ -49,11 +49,11 @@ def export(run: Run, out: Path) -> Mapping[str, Any]:
             pq.write_table(newest, folder / f"{view}.parquet")
             written[view] = write(client, VIEWS[view], daily_rows(newest, VIEWS[view]))
             paths[view] = str(folder / f"{view}.parquet")
-        for view, ids, vectors in _vectors(run, release):
-            _write_vectors(folder / f"{view.name}.parquet", view, ids, vectors, run)
+        for vectored, ids, vectors in _vectors(run, release):
+            _write_vectors(folder / f"{vectored.name}.parquet", vectored, ids, vectors, run)
             version = int(run.inputs.end.timestamp() * 1e6)
-            written[view.name] = write(client, view, vector_rows(ids, vectors, view, run.id, version))
-            paths[view.name] = str(folder / f"{view.name}.parquet")
+            written[vectored.name] = write(client, vectored, vector_rows(ids, vectors, vectored, run.id, version))
+            paths[vectored.name] = str(folder / f"{vectored.name}.parquet")
         progress("export: users' recent actions")
         written["users"] = seed_users(client, actions_in_order(run), run.settings.now())
         written["cleaned"] = clean_up(run, client)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import functions as F
+from pyspark.sql import functions as sf
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from contracts.events import Interaction
@@ -32,11 +32,11 @@ def features(run: Run, out: Path) -> Mapping[str, Any]:
         schema = from_arrow_schema(Interaction.arrow_schema())
         interactions = spark.read.schema(schema).parquet(str(cleaned / INTERACTIONS)).cache()
         dropped = spark.read.parquet(str(cleaned / DROPPED))
-        abusers = dropped.where(~F.col("reason").isin("contract", "duplicate", "outside_window"))
+        abusers = dropped.where(~sf.col("reason").isin("contract", "duplicate", "outside_window"))
         shown = (
             read_table(spark, run.lake.files("impressions", run.days), Impression.arrow_schema())
-            .where((F.col("timestamp") >= F.lit(run.inputs.start)) & (F.col("timestamp") < F.lit(run.inputs.end)))
-            .join(F.broadcast(abusers.select("user_id").distinct()), "user_id", "left_anti")
+            .where((sf.col("timestamp") >= sf.lit(run.inputs.start)) & (sf.col("timestamp") < sf.lit(run.inputs.end)))
+            .join(sf.broadcast(abusers.select("user_id").distinct()), "user_id", "left_anti")
         )
         write_parquet(label_impressions(shown, interactions), out / LABELS)
         labels = spark.read.parquet(str(out / LABELS))
@@ -46,7 +46,7 @@ def features(run: Run, out: Path) -> Mapping[str, Any]:
             daily = daily_counts(interactions, labels, view.ENTITY)
             write_parquet(snapshots(daily, view.ENTITY, view.FEATURES, last), out / view.VIEW)
             rows[view.VIEW] = spark.read.parquet(str(out / view.VIEW)).count()
-        counted = labels.agg(F.count("*").alias("rows"), F.sum("label").alias("positives")).collect()[0]
+        counted = labels.agg(sf.count("*").alias("rows"), sf.sum("label").alias("positives")).collect()[0]
     return {
         "labels": IMPRESSIONS if counted.rows else SAMPLED,
         "label_rows": counted.rows,

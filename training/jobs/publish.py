@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from contracts.clock import utc
-from contracts.release import CHAMPION, Manifest
+from contracts.release import Manifest
 from feature_repo.daily import feature_set
 from feature_repo.views import VERSIONS
 from pipeline.ranking_columns import RANKING_FEATURES

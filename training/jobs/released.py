@@ -20,7 +20,9 @@ from training.rankers.lambdamart import FittedLambdaMart
 from training.rankers.past_requests import contexts_of
 from training.rankers.ranked import Ranked
 from training.rankers.settings import ExampleSettings
-from training.tensorflow_runtime import tf
+from training.tensorflow_runtime import load
+
+tf = load()
 
 AT_ONCE = 512
 DEEPEST = 1000

@@ -1,8 +1,8 @@
 """A run of the daily training: its inputs, its directory, and steps that are done once and can be repeated.
 
-A run is named by a hash of everything that makes its release (``training.jobs.plan``), so two runs with equal inputs are
-one run, and others have directories of their own. A step writes into a private directory that one rename makes the step's
-own; a step killed in the middle leaves nothing that a retry would take for done.
+A run is named by a hash of everything that makes its release (``training.jobs.plan``), so two runs with equal inputs
+are one run, and others have directories of their own. A step writes into a private directory that one rename makes the
+step's own; a step killed in the middle leaves nothing that a retry would take for done.
 """
 
 import fcntl
@@ -147,7 +147,7 @@ def perform(run: Run, step: str, function: StepFunction, needs: tuple[str, ...],
         if (final / DONE).is_file() and not always:
             done = json.loads((final / DONE).read_text())
             if done["inputs"] == read:
-                return done["report"] | {"skipped": True}
+                return dict(done["report"]) | {"skipped": True}
         for leftover in run.path.glob(f".{step}-*"):
             shutil.rmtree(leftover)
         draft = run.path / f".{step}-{uuid.uuid4().hex[:8]}"

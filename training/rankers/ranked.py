@@ -3,6 +3,7 @@
 import importlib
 import tempfile
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ TOWER_SHARE = 0.5
 @dataclass(frozen=True)
 class Ranked:
     """The pipeline over fitted models: implements ``training.models.fitted.Fitted``. ``release`` holds the sources'
-    files while this object lives; ``ranker`` is None where there was nothing to learn from."""
+    files while this object lives, None where they lie elsewhere; ``ranker`` is None where nothing could be learned."""
 
     artifacts: Artifacts
     sources: tuple[Source, ...]
@@ -45,7 +46,7 @@ class Ranked:
     ranker: FittedLambdaMart | None
     blend: Blend | None
     top: int
-    release: tempfile.TemporaryDirectory[str]
+    release: tempfile.TemporaryDirectory[str] | None = None
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def scores(self, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
@@ -101,7 +102,10 @@ def fit_ranked(
     write_sources(Path(release.name), train, items, _sources_among(fitted))
     artifacts = Artifacts.load(Path(release.name))
     curves = ranker.curves if ranker is not None else {}
-    return Ranked(artifacts, default_sources(artifacts), _tower(fitted), ranker, blend, settings.top, release, curves)
+    tower, sources = _tower(fitted), default_sources(artifacts)
+    ranked = Ranked(artifacts, sources, tower, ranker, blend, settings.top, release, curves)
+    weakref.finalize(ranked, release.cleanup)
+    return ranked
 
 
 def label(

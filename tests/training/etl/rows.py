@@ -19,7 +19,7 @@ def at(days: float = 0, hours: float = 0, seconds: float = 0) -> datetime:
 
 
 def interaction(user: str, item: str, when: datetime, action: str = "click", **fields: Any) -> dict[str, Any]:
-    row = {name: None for name in Interaction.model_fields}
+    row = dict.fromkeys(Interaction.model_fields)
     number = next(_numbers)
     return row | {
         "event_id": f"e{number}", "user_id": user, "item_id": item, "action": action, "timestamp": when,
@@ -28,7 +28,7 @@ def interaction(user: str, item: str, when: datetime, action: str = "click", **f
 
 
 def impression(request: str, user: str, item: str, when: datetime, position: int = 1) -> dict[str, Any]:
-    row: dict[str, Any] = {name: None for name in Impression.model_fields}
+    row: dict[str, Any] = dict.fromkeys(Impression.model_fields)
     return row | {
         "request_id": request, "user_id": user, "item_id": item, "position": position, "timestamp": when,
         "sources": [], "features": [],

@@ -60,7 +60,7 @@ def test_bots_are_dropped_whole_and_people_stay(spark: SparkSession) -> None:
         "one_item": [interaction("fan", "i0", at(chance.random() * 20)) for _ in range(40)],
     }
     rules = {name: rows[0]["user_id"] for name, rows in bots.items()}
-    people = _rater("rater", 400) + [interaction("guest", "i1", at(5))]
+    people = [*_rater("rater", 400), interaction("guest", "i1", at(5))]
     kept, dropped = _cleaned(spark, [*people, *(row for rows in bots.values() for row in rows)])
     assert kept == {row["event_id"] for row in people}
     assert dropped == {(rules[name], name): len(rows) for name, rows in bots.items()}

@@ -55,12 +55,12 @@ def test_a_silent_entity_ends_with_a_row_of_zeros_and_none_lies_after_the_last_d
     second = sorted(rows["u2"], key=lambda row: row.event_timestamp)
     assert [row.user_actions_28d for row in second] == [1.0] * 28 + [0.0]
     assert second[-1].user_actions == 1.0
-    assert max(row.event_timestamp for row in rows["u1"]) == datetime(2026, 4, 26)
+    assert max(row.event_timestamp for row in rows["u1"]) == datetime(2026, 4, 26)  # noqa: DTZ001
 
 
 def test_impressions_count_where_they_were_shown(spark: SparkSession) -> None:
     rows = {(r.item_id, r.event_timestamp): r for r in _snapshots(spark, "item_id", item_daily.FEATURES)}
-    day = datetime(2026, 3, 2)
+    day = datetime(2026, 3, 2)  # noqa: DTZ001
     assert (rows["i1", day].item_impressions_28d, rows["i1", day].item_shown_clicks_28d) == (1.0, 1.0)
     assert (rows["i2", day].item_impressions_28d, rows["i2", day].item_shown_clicks_28d) == (1.0, 0.0)
     assert (rows["i2", day].item_actions_28d, rows["i2", day].item_actions) == (0.0, 0.0)

@@ -19,8 +19,8 @@ def test_a_model_beats_popularity_on_planted_sequences(
     model: ModuleType, ring: Sequences, ring_items: ItemTable
 ) -> None:
     train = ring.before_last()
-    baseline = hit_rate(popular.fit(train, ring_items), ring)
-    assert hit_rate(model.fit(train, ring_items), ring) > baseline + 0.1
+    baseline = hit_rate(popular.fit(train, ring_items), ring, k=12)
+    assert hit_rate(model.fit(train, ring_items), ring, k=12) > baseline + 0.3
 
 
 def test_order_makes_the_sequential_model_better_than_neighbours(ring: Sequences, ring_items: ItemTable) -> None:
@@ -59,7 +59,6 @@ def test_the_regression_equals_its_definition() -> None:
             x.append(sum((past[b] * np.eye(8)[rows[t - b]] for b in range(3) if t >= b), np.zeros(8)))
             y.append(sum((ahead[a - 1] * np.eye(8)[rows[t + a]] for a in (1, 2) if t + a < len(rows)), np.zeros(8)))
     X, Y = np.array(x), np.array(y)
-    # The closed form also counts pairs whose middle lies before the first action; X alone does not see those.
     expected = np.linalg.solve(X.T @ X + 2.0 * np.eye(8), X.T @ Y)
     fitted = sequential.fit(sequences, ItemTable.bare(sequences.item_ids), settings=settings)
     found = fitted.weights.toarray()

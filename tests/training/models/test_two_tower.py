@@ -20,11 +20,11 @@ from training.models.two_tower.settings import Variant
 from training.models.two_tower.stream import Stream, gap_buckets
 
 
-def quick(variant: Variant, passes: float = 25) -> TwoTowerSettings:
+def quick(variant: Variant, passes: float = 12) -> TwoTowerSettings:
     """Small enough for seconds on one core."""
     return TwoTowerSettings(
-        variant=variant, size=16, heads=2, window=20, batch_windows=8, hidden=32, dropout=0.0, passes=passes,
-        learning_rate=1e-2, validations=2,
+        variant=variant, size=16, heads=2, window=20, batch_windows=16, hidden=32, dropout=0.0, passes=passes,
+        learning_rate=2e-2, validations=2,
     )  # fmt: skip
 
 
@@ -47,7 +47,8 @@ def test_without_times_a_history_is_a_set_and_still_beats_popularity(ring_items:
     items = ItemTable.from_table(pa.table({"item_id": ring_items.item_ids}), untimed.item_ids)
     fitted = two_tower.fit(untimed.before_last(), items, settings=quick("auto"), seed=5, budget_seconds=120)
     assert fitted.variant == "set"
-    assert hit_rate(fitted, untimed) > hit_rate(popular.fit(untimed.before_last(), items), untimed) + 0.1
+    baseline = hit_rate(popular.fit(untimed.before_last(), items), untimed, k=12)
+    assert hit_rate(fitted, untimed, k=12) > baseline + 0.2
     history = untimed.history(0)
     turned = History(history.rows[::-1], history.actions[::-1], history.times[::-1], ordered=False)
     np.testing.assert_allclose(fitted.vectors([history], np.zeros(1)), fitted.vectors([turned], np.zeros(1)), atol=1e-5)
@@ -110,9 +111,7 @@ def test_the_last_action_moves_the_vector(pooled: FittedTwoTower, ring: Sequence
     assert np.abs(before - after).max() > 0.01
 
 
-def test_an_item_that_training_never_saw_has_a_vector_from_its_features(
-    ring: Sequences, ring_items: ItemTable, tmp_path: Path
-) -> None:
+def test_an_item_that_training_never_saw_has_a_vector_from_its_features(ring: Sequences, tmp_path: Path) -> None:
     ids = [*ring.item_ids, "new a", "new b"]
     numbers = [int(item_id.split()[1]) for item_id in ring.item_ids]
     table = pa.table({"item_id": ids, "category": [*[[f"part {n // 10}"] for n in numbers], ["part 1"], ["part 4"]]})

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInputError
-from pipeline.artifacts import Artifacts
 from pipeline.lambdamart import LambdaMart
 from pipeline.ranking_columns import RANKING_FEATURES
+from pipeline.rules import Rules
 from pipeline.user import History
 from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
+from training.evaluation.bootstrap import Interval
 from training.rankers import lambdamart
 from training.rankers.examples import Examples
 from training.rankers.past_requests import past_requests
 from training.rankers.ranked import fit_ranked
+from training.rankers.rules_trial import try_rules
 from training.rankers.settings import DeepSettings, ExampleSettings, LambdaMartSettings
 from training.rankers.transitions import PRIOR, fit_transitions
 
@@ -174,5 +176,13 @@ def test_ranked_beats_the_source_it_ranks_and_exports_what_it_serves(tmp_path: P
     assert hits(scores) > hits(knn.scores(histories, now)) + 0.1
     assert np.array_equal(scores, ranked.scores(histories, now))
     ranked.export(tmp_path)
-    assert LambdaMart(tmp_path / "lambdamart" / "model.txt").predict(np.zeros((1, len(RANKING_FEATURES)))).shape == (1,)
-    assert isinstance(ranked.artifacts, Artifacts)
+    zeros = np.zeros((1, len(RANKING_FEATURES)), np.float32)
+    assert LambdaMart(tmp_path / "lambdamart" / "model.txt").predict(zeros).shape == (1,)
+
+    tried = try_rules(
+        ranked, histories, now, target, {"none": Rules(), "denied": Rules(deny=tuple(sequences.item_ids[:40]))}
+    )
+    loss = tried["denied"]["ndcg_change"]
+    assert isinstance(loss, Interval)
+    assert loss.upper < 0
+    assert tried["denied"]["coverage"] <= 20 / ITEMS

@@ -1,0 +1,141 @@
+"""``headwater bench freshness``: from the 202 of an event to the first answer that knows it, under a background load.
+
+Runs against the gateway that the settings name. An answer knows the event when the user's row is younger than the 202.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+import httpx
+from kafka import KafkaConsumer, KafkaProducer
+
+from benchmarks.result import Figure, percentiles
+from contracts.errors import UnavailableError
+from contracts.settings import Settings
+from contracts.topics import IMPRESSIONS
+from streaming.topics import ensure_topics
+
+POLL_SECONDS = 0.005
+GIVE_UP_SECONDS = 30.0
+
+
+def _token(subject: str) -> str:
+    command = [sys.executable, "-m", "cli.main", "token", "--subject", subject]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UnavailableError("the token issuer", done.stderr.strip())
+    return done.stdout.strip()
+
+
+def _client(settings: Settings, subject: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=f"http://{settings.bind}:{settings.gateway_port}",
+        headers={"Authorization": f"Bearer {_token(subject)}"},
+        timeout=10,
+    )
+
+
+def _event(user: str, item: str) -> dict[str, str]:
+    return {"user_id": user, "item_id": item, "action": "click", "event_id": uuid.uuid4().hex}
+
+
+def _paced(rate: float, stop: threading.Event, act: "_Act") -> None:
+    """Calls ``act`` ``rate`` times a second, on schedule whatever each call takes."""
+    due = time.perf_counter()
+    while not stop.is_set():
+        due += 1 / rate
+        act()
+        stop.wait(max(0.0, due - time.perf_counter()))
+
+
+class _Act:
+    """One call of the background load."""
+
+    def __init__(self, client: httpx.Client, items: list[str], kind: str, batch: int) -> None:
+        self._client, self._items, self._kind, self._batch = client, items, kind, batch
+        self.failed = 0
+
+    def __call__(self) -> None:
+        user = f"load{random.randrange(5000)}"
+        if self._kind == "events":
+            body = [_event(f"load{random.randrange(5000)}", random.choice(self._items)) for _ in range(self._batch)]
+            answer = self._client.post("/v1/events", json=body)
+        else:
+            answer = self._client.get("/v1/recommendations", params={"user_id": user})
+        self.failed += answer.status_code >= 400
+
+
+def _one(client: httpx.Client, user: str, item: str) -> float:
+    """Milliseconds from the 202 to the first answer that knows the event."""
+    answer = client.post("/v1/events", json=_event(user, item))
+    accepted = time.perf_counter()
+    if answer.status_code != 202:
+        raise UnavailableError("the gateway", f"{answer.status_code} {answer.text[:200]}")
+    while time.perf_counter() - accepted < GIVE_UP_SECONDS:
+        found = client.get("/v1/recommendations", params={"user_id": user})
+        now = time.perf_counter()
+        age = found.json().get("features", {}).get("user_age_seconds") if found.status_code == 200 else None
+        if age is not None and age <= now - accepted + 0.001:
+            return (now - accepted) * 1000
+        time.sleep(POLL_SECONDS)
+    raise UnavailableError("the stream", f"an event of {user} was not in an answer after {GIVE_UP_SECONDS:.0f} s")
+
+
+def _bare_pair(settings: Settings, count: int) -> list[float]:
+    """Milliseconds from produce to consume of one message at a time, by a bare kafka-python pair."""
+    prefix = f"bench-{uuid.uuid4().hex[:8]}."
+    ensure_topics(settings.kafka_bootstrap, prefix, topics=[IMPRESSIONS])
+    topic = IMPRESSIONS.address(prefix)
+    consumer = KafkaConsumer(topic, bootstrap_servers=settings.kafka_bootstrap, auto_offset_reset="earliest")
+    producer = KafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+    samples = []
+    for n in range(count + 5):
+        started = time.perf_counter()
+        producer.send(topic, json.dumps({"n": n}).encode())
+        while not consumer.poll(timeout_ms=100):
+            pass
+        if n >= 5:
+            samples.append((time.perf_counter() - started) * 1000)
+    producer.close()
+    consumer.close()
+    return samples
+
+
+def run(argv: list[str]) -> list[Figure]:
+    """The figures. Raises UnavailableError where the stack is not up or an event never shows."""
+    parser = argparse.ArgumentParser(prog="headwater bench freshness")
+    parser.add_argument("--probes", type=int, default=200)
+    parser.add_argument("--events-per-second", type=float, default=200)
+    parser.add_argument("--requests-per-second", type=float, default=20)
+    chosen = parser.parse_args(argv)
+    settings, batch = Settings(), 10
+    probe, load, asking = (_client(settings, f"bench-{name}") for name in ("probe", "events", "requests"))
+    answer = probe.get("/v1/recommendations", params={"user_id": "probe", "count": 100})
+    if answer.status_code != 200:
+        raise UnavailableError("the gateway", f"{answer.status_code} {answer.text[:200]}")
+    items = [item["item_id"] for item in answer.json()["items"]]
+    stop = threading.Event()
+    acts = [(_Act(load, items, "events", batch), chosen.events_per_second / batch)]
+    acts.append((_Act(asking, items, "requests", 1), chosen.requests_per_second))
+    threads = [threading.Thread(target=_paced, args=(rate, stop, act)) for act, rate in acts]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(2)
+        bare = _bare_pair(settings, min(chosen.probes, 200))
+        samples = [_one(probe, f"probe{n % 50}", random.choice(items)) for n in range(chosen.probes)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for client in (probe, load, asking):
+            client.close()
+    baseline = "produce to consume of a bare kafka-python pair"
+    failed = Figure("background_failures", float(sum(act.failed for act, _ in acts)), "answers")
+    return [*percentiles("freshness", samples, baseline, bare), failed]
