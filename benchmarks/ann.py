@@ -1,8 +1,8 @@
 """``headwater bench ann``: recall@1000 against exact search, and latency, of every nearest-neighbour library.
 
-``--items N`` (repeatable) sets the catalogue sizes, default 10,000, 100,000 and 1,000,000; ``--libraries`` names some of
-the libraries. Vectors are clustered, unit length, 64 wide; a query is the mean of three items, as far from any item as
-a user tower's output. One thread, one query at a time.
+``--items N`` (repeatable) sets the catalogue sizes, default 10,000, 100,000 and 1,000,000; ``--libraries`` picks among
+the libraries. Vectors are clustered, unit length, 64 wide; a query is the mean of three items, as far from any item
+as a user tower's output. One thread, one query at a time.
 """
 
 import argparse

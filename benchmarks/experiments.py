@@ -21,7 +21,7 @@ from scipy.stats import norm
 from benchmarks.result import Figure
 from contracts.experiment import Arm, Experiment, RunningExperiment, Status
 from experimentation.assignment import assign
-from experimentation.comparison import looks
+from experimentation.comparison import TUNED_TO, looks
 from experimentation.mismatch import sample_ratio
 from experimentation.ratio import difference, ratio
 from experimentation.users import Users
@@ -85,7 +85,7 @@ def experiments(
     for number in range(count):
         table, impressions, clicks = simulate(generator, users, lift)
         first = float((table.day == 0).sum())
-        expected = 0.5 * first * (DAYS - WINDOW + 1)
+        expected = TUNED_TO * first
         found = looks(
             table, "ctr", 1, range(WINDOW - 1, DAYS), window_days=WINDOW, alpha=ALPHA, expected_users=expected
         )

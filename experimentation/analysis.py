@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.experiment import Experiment, RunningExperiment
 from experimentation.aggregation import ArmDay, Observed, nothing_observed
-from experimentation.comparison import METHOD, Look, looks
+from experimentation.comparison import METHOD, TUNED_TO, Look, looks
 from experimentation.decision import Decision, Evidence, Verdict, decide
 from experimentation.guardrails import WINDOW_DAYS, Guardrail
 from experimentation.mismatch import Mismatch, sample_ratio
@@ -54,7 +54,7 @@ def analyse(experiment: Experiment, observed: Observed, until: date) -> Analysis
     evidence, sequences = [], {}
     for place, arm in enumerate(treatments, 1):
         pair = observed.exposed[0, 0] + observed.exposed[0, place]
-        expected = 0.5 * float(pair) * max(1, experiment.maximum_days - experiment.window_days + 1)
+        expected = TUNED_TO * float(pair)
         sequence = looks(
             observed.windows[experiment.window_days],
             experiment.metric,

@@ -13,7 +13,9 @@ from experimentation.ratio import Ratio, Values
 
 def covariates(clicks: Values, impressions: Values) -> npt.NDArray[np.float64]:
     """float64[users, 3] from the time before exposure, float64[users] each: linearised clicks (clicks − r ·
-    impressions, r pooled), impressions, and whether there was neither (new users)."""
+    impressions, r pooled), impressions, and whether there was neither (new users).
+
+    Call it for the users of all arms together: a rate of each arm's own would hide the difference that chance made."""
     total = float(impressions.sum())
     rate = float(clicks.sum()) / total if total > 0 else 0.0
     return np.column_stack([clicks - rate * impressions, impressions, (impressions == 0) & (clicks == 0)]).astype(

@@ -6,6 +6,7 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from contracts.errors import UnavailableError
@@ -73,7 +74,11 @@ class ImpressionLog:
     @property
     def spilled_bytes(self) -> int:
         """Bytes waiting on disk."""
-        return sum(path.stat().st_size for path in self._directory.glob("*.spilled"))
+        total = 0
+        for path in [*self._directory.glob("*.spilled"), *self._directory.glob("*.sending.*")]:
+            with suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -11,6 +11,7 @@ from contracts.clock import Clock, utc
 from contracts.errors import UnavailableError
 from contracts.events import DeadLetter
 from contracts.topics import DEAD_LETTERS
+from streaming.topics import reach
 
 ACKNOWLEDGE_SECONDS = 30
 
@@ -52,9 +53,13 @@ class PendingLetter:
 
 
 class DeadLetterBox:
-    """Reads the dead letters; those behind the group's committed offset were sent again already."""
+    """Reads the dead letters; those before the group's committed offset were sent again already.
+
+    Raises UnavailableError when nobody listens at ``bootstrap``.
+    """
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
+        reach(bootstrap)
         self._bootstrap = bootstrap
         self._partition = TopicPartition(DEAD_LETTERS.address(prefix), 0)
         self._consumer = KafkaConsumer(

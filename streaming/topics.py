@@ -21,7 +21,7 @@ def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPI
     Raises ConflictError where a topic has another number of partitions: a user's events would change partition and
     lose their order; UnavailableError when the broker does not answer.
     """
-    _reach(bootstrap)
+    reach(bootstrap)
     try:
         admin = KafkaAdminClient(bootstrap_servers=bootstrap, client_id="headwater-topics")
     except KafkaError as error:
@@ -39,8 +39,11 @@ def ensure_topics(bootstrap: str, prefix: str, *, topics: Sequence[Topic] = TOPI
         admin.close()
 
 
-def _reach(bootstrap: str) -> None:
-    """Looks for a listener first: the admin client tries for half a minute and leaves its sockets open."""
+def reach(bootstrap: str) -> None:
+    """Looks for a listener: Kafka's clients try for half a minute and leave their sockets open.
+
+    Raises UnavailableError when there is none.
+    """
     for address in bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
         try:

@@ -7,27 +7,22 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-
-from contracts.requests import FieldError
-from serving.gateway.problems import ProblemError
+from starlette.exceptions import HTTPException
 
 _JSON = "application/json"
 
 
 class _JsonRequest(Request):
-    async def json(self) -> Any:
-        content = await self.body()
+    async def body(self) -> bytes:
+        content = await super().body()
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != _JSON:
-            raise ProblemError(415, f"the content type must be {_JSON}", errors=[_wrong(f"must be {_JSON}")])
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            raise ProblemError(422, f"the body is not JSON: {error}", errors=[_wrong(str(error))]) from error
+        if content and kind != _JSON:
+            raise HTTPException(415, f"the content type must be {_JSON}")
+        return content
 
-
-def _wrong(message: str) -> FieldError:
-    return FieldError(field="body", message=message)
+    async def json(self) -> Any:
+        """Raises orjson's error, which is a json.JSONDecodeError: FastAPI makes a 422 of it."""
+        return orjson.loads(await self.body())
 
 
 class JsonRoute(APIRoute):

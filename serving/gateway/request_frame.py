@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 
 from serving.gateway import metrics
 from serving.gateway.problems import problem
@@ -27,13 +28,6 @@ BODY_SECONDS = 10.0
 """How long a client may take to send its body."""
 
 UNMATCHED = "unmatched"
-
-
-class _BodyError(Exception):
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
 
 
 class RequestFrame:
@@ -69,8 +63,8 @@ class RequestFrame:
         try:
             _check_length(scope)
             await self._app(scope, _bounded(receive), framed_send)
-        except _BodyError as error:
-            await problem(error.status, error.detail, headers={"Connection": "close"})(scope, receive, framed_send)
+        except HTTPException as error:
+            await problem(error.status_code, error.detail, headers={"Connection": "close"})(scope, receive, framed_send)
         finally:
             self._record(scope, status, time.perf_counter() - started, state)
 
@@ -94,7 +88,7 @@ class RequestFrame:
 def _check_length(scope: Scope) -> None:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > BODY_LIMIT:
-            raise _BodyError(413, f"a body may have {BODY_LIMIT} bytes")
+            raise HTTPException(413, f"a body may have {BODY_LIMIT} bytes")
 
 
 def _bounded(receive: Receive) -> Receive:
@@ -108,11 +102,11 @@ def _bounded(receive: Receive) -> Receive:
         try:
             message = await asyncio.wait_for(receive(), max(deadline - time.monotonic(), 0.001))
         except TimeoutError as error:
-            raise _BodyError(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from error
+            raise HTTPException(408, f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from error
         taken += len(message.get("body", b""))
         ended = not message.get("more_body", False)
         if taken > BODY_LIMIT:
-            raise _BodyError(413, f"a body may have {BODY_LIMIT} bytes")
+            raise HTTPException(413, f"a body may have {BODY_LIMIT} bytes")
         return message
 
     return bounded

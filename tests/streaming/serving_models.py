@@ -12,7 +12,7 @@ from serving import protos
 from serving.tensors import read_tensor, write_tensor
 
 
-class SummingTower(protos.prediction_service.PredictionServiceServicer):  # type: ignore[misc, name-defined]
+class SummingTower(protos.prediction_service.PredictionServiceServicer):  # type: ignore[misc]
     """``vector`` float32[b, 4]: sums of items, actions and ages, and the number of features that are known."""
 
     def __init__(self, features: int = 0) -> None:
