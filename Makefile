@@ -3,6 +3,8 @@
 .PHONY: help setup demo down test test-long bench clean
 BIN := .venv/bin
 DATA ?=
+# Without .pyc files every short-lived step would compile its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -72,7 +72,7 @@ def command(
         steps.headwater("training: the DAG train_daily in Airflow", "train")
         _stamp(settings).write_text(_origin(data))
     answer = _recommendation(settings, steps)
-    _print_answer(answer)
+    _print_answer(answer, _titles(settings))
     _print_addresses(settings, answer["user_id"])
 
 
@@ -161,13 +161,20 @@ def _gateway(settings: Settings) -> str:
     return f"http://{connectable(settings.bind)}:{settings.gateway_port}"
 
 
-def _print_answer(answer: dict[str, Any]) -> None:
+def _titles(settings: Settings) -> dict[str, str]:
+    from lake.store import Lake
+
+    lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
+    rows = lake.read("items", columns=["item_id", "title"]).to_pylist()
+    return {row["item_id"]: row["title"] for row in rows if row["title"]}
+
+
+def _print_answer(answer: dict[str, Any], titles: dict[str, str]) -> None:
     typer.echo(f"\nRecommended for user {answer['user_id']} by release {answer['release']}:")
     for item in answer["items"]:
-        why = f"  {item['reasons'][0]}" if item["reasons"] else ""
-        typer.echo(
-            f"  {item['position']:2}. {item['item_id']:12} {item['score']:8.3f}  {'+'.join(item['sources'])}{why}"
-        )
+        name = titles.get(item["item_id"], item["item_id"])
+        why = item["reasons"][0] if item["reasons"] else ", ".join(item["sources"])
+        typer.echo(f"  {item['position']:2}. {name:40.40}  {why}")
 
 
 def _print_addresses(settings: Settings, user: str) -> None:

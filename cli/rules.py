@@ -68,7 +68,7 @@ def _try(file: Path, release: str, users: int, seed: int) -> dict[str, dict[str,
         raise InvalidInputError("--release", "no release is in force yet, run: headwater train")
     directory = ReleaseStore(settings.releases).open(chosen)
     table = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region).read("interactions")
-    released = Released.load(directory, [])
+    released = Released.load(directory)
     sequences = Sequences.from_table(table, list(released.artifacts.item_ids))
     enough = np.flatnonzero(sequences.lengths >= 2)
     if not len(enough):
@@ -76,7 +76,7 @@ def _try(file: Path, release: str, users: int, seed: int) -> dict[str, dict[str,
     picked = np.random.default_rng(seed).permutation(enough)[:users]
     last = sequences.indptr[picked + 1] - 1
     found = try_rules(
-        released.ranked,
+        released,
         [sequences.history(int(u), -1) for u in picked],
         sequences.times[last],
         sequences.rows[last],

@@ -69,7 +69,7 @@ def train_local(settings: Settings, date: str | None, seed: int | None, budget: 
 
 def train_in_airflow(settings: Settings, date: str | None, seed: int | None, budget: int | None) -> dict[str, Any]:
     """Triggers the DAG and follows it, a line a task. Raises UnavailableError, or HeadwaterError when it fails."""
-    address = f"http://{settings.bind}:{settings.airflow_port}"
+    address = settings.airflow_url
     conf = {name: value for name, value in (("date", date), ("seed", seed), ("budget", budget)) if value is not None}
     try:
         with httpx.Client(base_url=address, timeout=30) as client:
@@ -85,14 +85,18 @@ def train_in_airflow(settings: Settings, date: str | None, seed: int | None, bud
 
 
 def _follow(client: httpx.Client, path: str) -> dict[str, Any]:
-    told: set[str] = set()
+    told: dict[str, str] = {}
+    started = time.monotonic()
     while True:
         state = _checked(client.get(path))["state"]
         tasks = _checked(client.get(f"{path}/taskInstances"))["task_instances"]
         for one in tasks:
-            if one["state"] in SETTLED and one["task_id"] not in told:
-                told.add(one["task_id"])
-                typer.echo(f"{one['task_id']}: {one['state']} ({one['duration'] or 0:.0f} s)", err=True)
+            name, now = one["task_id"], one["state"]
+            if now == told.get(name) or now not in (*SETTLED, "running", "up_for_retry"):
+                continue
+            told[name] = now
+            took = f" in {one['duration']:.0f} s" if now in SETTLED and one["duration"] else ""
+            typer.echo(f"[{time.monotonic() - started:6.1f} s] {name}: {now}{took}", err=True)
         if state in ENDED:
             break
         time.sleep(2)

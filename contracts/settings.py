@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     redis_url: str = Field("", description="redis://host:port/0")
     database_url: str = Field("", description="PostgreSQL of releases and experiments, SQLAlchemy form")
     mlflow_url: str = Field("", description="MLflow tracking server")
+    airflow_url: str = Field("", description="Airflow's API server")
     kafka_bootstrap: str = Field("", description="host:port[,host:port]")
     model_server: str = Field("", description="host:port of a server of TensorFlow Serving's gRPC protocol")
     topic_prefix: str = Field(
@@ -129,6 +130,7 @@ class Settings(BaseSettings):
             "redis_url": self.redis_url or f"redis://{host}:{self.redis_port}/0",
             "database_url": self.database_url
             or f"postgresql+psycopg2://headwater@{host}:{self.postgres_port}/headwater",
+            "airflow_url": self.airflow_url or f"http://{host}:{self.airflow_port}",
             "mlflow_url": self.mlflow_url or f"http://{host}:{self.mlflow_port}",
             "kafka_bootstrap": self.kafka_bootstrap or f"{host}:{self.kafka_port}",
             "model_server": self.model_server or f"{host}:{self.model_server_port}",

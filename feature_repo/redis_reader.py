@@ -1,4 +1,4 @@
-"""Reads a user's whole online state in one round trip, from Feast's own layout. Sync and asyncio share the decoding."""
+"""Reads a user's whole online state in one round trip, from Feast's own layout."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import redis
-import redis.asyncio
 
 from contracts.clock import Clock
 from feature_repo import activity, seen, trending
@@ -113,15 +112,6 @@ def read_user(
 ) -> UserRow:
     """The row of one user in one round trip. Raises redis.RedisError."""
     return read_users(client, [user_id], releases, project=project)[0]
-
-
-async def read_user_async(
-    client: "redis.asyncio.Redis[bytes]", user_id: str, releases: Sequence[str] = (), *, project: str = PROJECT
-) -> UserRow:
-    """As ``read_user``, for asyncio."""
-    pipe = client.pipeline(transaction=False)
-    _ask(pipe, project, user_id, releases)
-    return _user_row(await pipe.execute(), releases)
 
 
 def read_items_daily(

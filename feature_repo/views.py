@@ -5,20 +5,11 @@ from collections.abc import Mapping
 from feast import FeatureView, Field
 from feast.types import Array, Float32, Int64, String
 
-from feature_repo import item_daily, user_daily
-from feature_repo.daily import TIME_TO_LIVE, DailyFeature
+from feature_repo.daily import TIME_TO_LIVE
+from feature_repo.daily_views import VERSIONS
 from feature_repo.entities import ENTITIES
 from feature_repo.online import VIEWS, FieldType
 from feature_repo.sources import Offline, parquet_source
-
-DAILY: dict[str, tuple[str, tuple[DailyFeature, ...]]] = {
-    user_daily.VIEW: (user_daily.ENTITY, user_daily.FEATURES),
-    item_daily.VIEW: (item_daily.ENTITY, item_daily.FEATURES),
-}
-"""Daily views: name → (join key, features)."""
-
-VERSIONS = {feature.name: feature.version for _, features in DAILY.values() for feature in features}
-"""Version of every daily feature."""
 
 _TYPES = {
     FieldType.STRING: String,
@@ -54,8 +45,3 @@ def feature_view(name: str, path: str, offline: Offline) -> FeatureView:
 def views(paths: Mapping[str, str], offline: Offline) -> list[FeatureView]:
     """A view for each name in ``paths`` (name → where its Parquet files are)."""
     return [feature_view(name, path, offline) for name, path in paths.items()]
-
-
-def feature_names(view: str) -> list[str]:
-    """``view:feature`` for every feature of a daily view, in the order of declaration."""
-    return [f"{view}:{feature.name}" for feature in DAILY[view][1]]

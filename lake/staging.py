@@ -24,11 +24,10 @@ MEMORY = "2GB"
 FAULTS = pa.schema([(LINE, pa.int64()), ("reason", pa.string()), ("field", pa.string()), ("payload", pa.string())])
 
 EVENT_ID = """
-    CASE WHEN event_id IS NOT NULL THEN event_id ELSE 'h' || substr(md5(concat_ws(chr(31),
-        user_id, item_id, action, timestamp,
-        row_number() OVER (PARTITION BY event_id, user_id, item_id, action, timestamp ORDER BY line))), 1, 24) END
+    CASE WHEN event_id IS NOT NULL THEN event_id
+    ELSE 'h' || substr(md5(concat_ws(chr(31), user_id, item_id, action, timestamp)), 1, 24) END
 """
-"""An event without an id gets one from what it says and from how often that was said before it in the file."""
+"""An event without an id gets one from what it says: a user does the same with an item once at one moment."""
 
 
 class Staged:

@@ -5,11 +5,17 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
-import grpc.aio
 import numpy.typing as npt
 
 from contracts.errors import NotFoundError, UnavailableError
-from releases.model_messages import PREDICT, decode_response, encode_request
+from releases.model_messages import (
+    GET_MODEL_METADATA,
+    PREDICT,
+    decode_input_widths,
+    decode_response,
+    encode_metadata_request,
+    encode_request,
+)
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -17,7 +23,8 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", 64 << 20),
     ("grpc.max_send_message_length", 64 << 20),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
 )
 _MISSING = (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.UNIMPLEMENTED)
 _REFUSED = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
@@ -38,6 +45,9 @@ class ModelClient:
     def __init__(self, address: str) -> None:
         self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         self._predict = self._channel.unary_unary(PREDICT, request_serializer=None, response_deserializer=None)
+        self._metadata = self._channel.unary_unary(
+            GET_MODEL_METADATA, request_serializer=None, response_deserializer=None
+        )
 
     def predict(self, model: str, version: int, inputs: Mapping[str, npt.NDArray[Any]], timeout: float) -> Arrays:
         """Outputs of ``serving_default`` by name. ``timeout`` in seconds.
@@ -47,6 +57,13 @@ class ModelClient:
         """
         try:
             return decode_response(self._predict(encode_request(model, version, dict(inputs)), timeout=timeout))
+        except grpc.RpcError as error:
+            raise _explain(error, model, version) from error
+
+    def input_widths(self, model: str, version: int, timeout: float) -> dict[str, int]:
+        """The last dimension of every input of ``serving_default``, −1 where it is free. Raises as ``predict``."""
+        try:
+            return decode_input_widths(self._metadata(encode_metadata_request(model, version), timeout=timeout))
         except grpc.RpcError as error:
             raise _explain(error, model, version) from error
 
@@ -61,22 +78,3 @@ class ModelClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class AsyncModelClient:
-    """As ``ModelClient``, for asyncio. Make it within the running loop."""
-
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-        self._predict = self._channel.unary_unary(PREDICT, request_serializer=None, response_deserializer=None)
-
-    async def predict(self, model: str, version: int, inputs: Mapping[str, npt.NDArray[Any]], timeout: float) -> Arrays:
-        """As ``ModelClient.predict``."""
-        try:
-            return decode_response(await self._predict(encode_request(model, version, dict(inputs)), timeout=timeout))
-        except grpc.RpcError as error:
-            raise _explain(error, model, version) from error
-
-    async def close(self) -> None:
-        """Closes the connection; calls under way fail."""
-        await self._channel.close()

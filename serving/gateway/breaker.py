@@ -46,5 +46,7 @@ class Breaker:
             return self._breaker.call(function, *args, **kwargs)  # type: ignore[no-any-return]
         except pybreaker.CircuitBreakerError as error:
             raise UnavailableError(self.dependency, "it failed repeatedly and is left alone for a moment") from error
+        except UnavailableError:
+            raise
         except self._faults as error:
             raise UnavailableError(self.dependency, f"{type(error).__name__}: {error}") from error

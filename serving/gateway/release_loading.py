@@ -26,8 +26,8 @@ from pipeline.rules.schema import Rules
 from pipeline.served import ServedRelease
 from pipeline.sources import default_sources
 from releases.store import DamagedReleaseError, ReleaseStore
-from serving.gateway.model_client import RANKER, USER_TOWER, ModelClient, ServedRanker, ServedTower
 from serving.gateway.new_item_vectors import NewItemModel, new_item_model
+from serving.gateway.served_models import RANKER, USER_TOWER, Models, ServedRanker, ServedTower
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class LoadedRelease:
 class ReleaseLoader:
     """Opens releases of one store, their models behind one model server."""
 
-    def __init__(self, root: Path, models: ModelClient, *, model_wait_seconds: float = 30.0) -> None:
+    def __init__(self, root: Path, models: Models, *, model_wait_seconds: float = 30.0) -> None:
         self._store = ReleaseStore(root)
         self._models = models
         self._model_wait_seconds = model_wait_seconds
@@ -122,11 +122,11 @@ class ReleaseLoader:
         while True:
             try:
                 return self._models.input_widths(model, version, MODEL_CALL_SECONDS)[name]
-            except UnavailableError as error:
-                if "NOT_FOUND" not in str(error):
-                    return None
+            except UnavailableError:
+                return None
+            except NotFoundError as error:
                 if time.monotonic() > end:
-                    raise
+                    raise UnavailableError("model-server", f"it has not loaded {model} {version} yet") from error
             time.sleep(0.1)
 
 

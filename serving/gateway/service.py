@@ -31,10 +31,10 @@ from serving.gateway.catalogue import Catalogue, CatalogueReader
 from serving.gateway.configuration import Configuration
 from serving.gateway.in_force import InForce, ReleaseKeeper
 from serving.gateway.item_scores import LiveTrending
-from serving.gateway.model_client import ModelClient
 from serving.gateway.rate_limit import RateLimiter
 from serving.gateway.release_loading import ReleaseLoader
 from serving.gateway.rules_file import RulesFile
+from serving.gateway.served_models import Models
 from serving.gateway.ticker import Ticker
 from serving.gateway.user_rows import RedisUserRows, connect
 from serving.impressions import ImpressionLog
@@ -56,7 +56,7 @@ class Gateway:
         timeout = configuration.request_deadline_ms / 1000 * REDIS_SHARE
         self.redis = connect(configuration.redis_url, timeout)
         self.redis_breaker = Breaker("redis", (redis.RedisError, OSError))
-        self.models = ModelClient(configuration.model_server)
+        self.models = Models(configuration.model_server)
         self.kafka = KafkaLog(configuration.kafka_bootstrap, configuration.topic_prefix)
         self.limiter = RateLimiter(
             configuration.redis_url,

@@ -6,11 +6,11 @@ from typing import Any
 import grpc
 
 from contracts.errors import ConflictError, InvalidInputError, NotFoundError
+from releases.tensors import read_tensor, write_tensor
 from serving import protos
 from serving.model_server.config import from_proto
 from serving.model_server.saved_model import LoadedModel, ModelInputError
 from serving.model_server.versions import ServedModels
-from serving.tensors import read_tensor, write_tensor
 
 log = logging.getLogger(__name__)
 

@@ -131,7 +131,7 @@ def test_trending_counts_each_offset_once_and_is_exact_in_any_batching(
         position = end
     assert again == clean
     now = START / 1000 + 6_000_000
-    expected = {}
+    expected: dict[str, float] = {}
     for event in stream:
         age_days = (now - event.time_ms / 1000) / 86400
         expected[event.item_id] = expected.get(event.item_id, 0.0) + 0.5 ** (age_days / trending.HALF_LIFE_DAYS)

@@ -26,6 +26,7 @@ from feature_repo.online import (
 from feature_repo.redis_layout import decode_value, encode_value, encode_version
 from feature_repo.redis_reader import read_items_daily, read_user
 from feature_repo.redis_writer import write_rows
+from feature_repo.sources import Offline
 
 VERSION = 1_764_000_000_123_456
 PROJECT = "contract"
@@ -36,8 +37,8 @@ def rows() -> dict[str, tuple[OnlineView, dict[str, str], dict[str, Value]]]:
     for n in range(150):
         happening = Happening(VERSION // 1000 + n * 1000, (n * 7919) << 40, f"ü{n}", n % 3 + 1, 5, n)
         state, met = activity.fold(state, happening), seen.fold(met, happening)
-    daily = {name: 1.5 * i for i, name in enumerate(USER_DAILY.field_names)}
-    item = {name: 0.25 * i for i, name in enumerate(ITEM_DAILY.field_names)}
+    daily: dict[str, Value] = {name: 1.5 * i for i, name in enumerate(USER_DAILY.field_names)}
+    item: dict[str, Value] = {name: 0.25 * i for i, name in enumerate(ITEM_DAILY.field_names)}
     user, release = {"user_id": "user ☃ 1"}, {"release": "r0123456789ab"}
     vector = np.linspace(-1, 1, 128, dtype=np.float32)
     return {
@@ -69,7 +70,7 @@ def feast_store(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any
         entity_key_serialization_version=3,
     )
     store = FeatureStore(config=config)
-    views = [feature_view(name, str(folder / name), "duckdb") for name in VIEWS]
+    views = [feature_view(name, str(folder / name), Offline.DUCKDB) for name in VIEWS]
     store.apply([*ENTITIES.values(), *views])
     return store
 
@@ -138,20 +139,6 @@ def test_the_reader_returns_what_was_written_in_one_round_trip(redis_url: str) -
     assert items == [(VERSION, everything["item_daily"][2]), (0, {})]
 
 
-async def test_the_asyncio_reader_returns_the_same(redis_url: str) -> None:
-    import redis.asyncio
-
-    from feature_repo.redis_reader import read_user_async
-
-    view, entity, values = rows()["user_activity"]
-    with redis.Redis.from_url(redis_url) as client:
-        write_rows(client, view, [(entity, values, VERSION)], project="async")
-        expected = read_user(client, entity["user_id"], project="async")
-    asynchronous = redis.asyncio.Redis.from_url(redis_url)
-    assert await read_user_async(asynchronous, entity["user_id"], project="async") == expected
-    await asynchronous.aclose()
-
-
 def test_an_unknown_user_has_an_empty_row(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         row = read_user(client, "nobody", ["r0123456789ab"], project=PROJECT)
@@ -185,7 +172,7 @@ def test_float_lists_of_every_length_survive() -> None:
 
 
 def test_a_version_keeps_its_microsecond_as_feasts_timestamp() -> None:
-    from google.protobuf.timestamp_pb2 import Timestamp
+    from google.protobuf.timestamp_pb2 import Timestamp  # type: ignore[import-untyped]
 
     moment = Timestamp.FromString(encode_version(VERSION))
     assert (moment.seconds, moment.nanos) == (1_764_000_000, 123_456_000)

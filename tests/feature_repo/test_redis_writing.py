@@ -64,13 +64,13 @@ def test_writers_that_race_for_one_user_lose_no_action(client: "redis.Redis[byte
     def work(writer: int) -> None:
         for n in range(20):
             happening = Happening(n, writer * 1000 + n, f"w{writer}-{n}", 2)
+
+            def change(state: UserState, happening: Happening = happening) -> UserState:
+                return UserState(activity.fold(state.activity, happening), seen.fold(state.seen, happening))
+
             for _ in range(50):
                 try:
-                    change_users(
-                        client,
-                        {"u": lambda s, h=happening: UserState(activity.fold(s.activity, h), seen.fold(s.seen, h))},
-                        time.time,
-                    )
+                    change_users(client, {"u": change}, time.time)
                 except ConflictError:
                     continue
                 break

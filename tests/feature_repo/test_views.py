@@ -8,7 +8,7 @@ from feature_repo.daily import feature_set
 from feature_repo.online import VIEWS
 from feature_repo.sources import Offline
 from feature_repo.store import feature_store
-from feature_repo.views import DAILY, VERSIONS, feature_names, feature_view
+from feature_repo.views import feature_view
 
 
 @pytest.mark.parametrize("name", VIEWS)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from releases.tensors import read_tensor, write_tensor
 from serving import protos
-from serving.tensors import read_tensor, write_tensor
 from tests.serving import toy_release
 from tests.serving.conftest import free_port
 from tests.serving.running import model_server, wait_until

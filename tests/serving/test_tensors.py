@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from releases.tensors import read_tensor, write_tensor
 from serving import protos
-from serving.tensors import read_tensor, write_tensor
 
 ARRAYS = [
     np.arange(6, dtype=dtype).reshape(2, 3)

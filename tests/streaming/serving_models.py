@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import numpy as np
 
+from releases.tensors import read_tensor, write_tensor
 from serving import protos
-from serving.tensors import read_tensor, write_tensor
 
 
 class SummingTower(protos.prediction_service.PredictionServiceServicer):  # type: ignore[misc]

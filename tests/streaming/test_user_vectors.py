@@ -12,7 +12,7 @@ from contracts.errors import NotFoundError, UnavailableError
 from feature_repo.activity import Act
 from feature_repo.online import USER_DAILY
 from feature_repo.redis_reader import read_user
-from releases.model_client import AsyncModelClient, ModelClient
+from releases.model_client import ModelClient
 from streaming.vectors import Tower, TowersInService, VectorWriter
 from tests.streaming.running import consuming, event, produce, wait_until
 from tests.streaming.serving_models import SummingTower, serving
@@ -138,13 +138,3 @@ def test_faults_of_the_model_server_have_names(address: str, tower: SummingTower
             client.predict("user_tower", 1, {"items": np.zeros(2, np.complex64)}, 5.0)
     with ModelClient("127.0.0.1:9") as nobody, pytest.raises(UnavailableError, match="model server is unavailable"):
         nobody.predict("user_tower", 1, inputs, 0.5)
-
-
-async def test_the_asyncio_client_answers_the_same(address: str) -> None:
-    inputs = CHAMPION.inputs([[Act(1, 1, "i1", 1)], []], [{}, {}])
-    with ModelClient(address) as client:
-        expected = client.predict("user_tower", 1, inputs, 5.0)
-    asynchronous = AsyncModelClient(address)
-    found = await asynchronous.predict("user_tower", 1, inputs, 5.0)
-    await asynchronous.close()
-    assert found["vector"].tolist() == expected["vector"].tolist() == [[2.0, 1.0, 0.0, 0.0], [0.0] * 4]

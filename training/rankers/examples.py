@@ -62,6 +62,20 @@ class Examples:
         )
 
 
+def joined(one: Examples, other: Examples) -> Examples:
+    """The examples of both, one after the other."""
+    return Examples(
+        np.concatenate([one.features, other.features]),
+        np.concatenate([one.labels, other.labels]),
+        np.concatenate([one.rows, other.rows]),
+        np.concatenate([one.positions, other.positions]),
+        np.concatenate([one.group, other.group]),
+        [*one.histories, *other.histories],
+        np.concatenate([one.nows, other.nows]),
+        np.concatenate([one.validates, other.validates]),
+    )
+
+
 def candidates_of(user: UserContext, sources: Sequence[Source], total: int) -> Candidates:
     """The blended candidates of one user, as a request gets them, without business rules."""
     proposals = {source.name: source.propose(user, DEFAULT_QUOTAS[source.name]) for source in sources}

@@ -1,15 +1,29 @@
 """Which moments of the past become requests to learn from."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.user import History, UserContext
 from training.datasets.sequences import Sequences
-from training.models.two_tower import FittedTwoTower
+from training.datasets.user_features import UserFeatures
 from training.rankers.examples import PastRequest
 from training.rankers.settings import ExampleSettings
+
+
+class Tower(Protocol):
+    """A user tower, fitted or exported."""
+
+    def vectors(
+        self,
+        histories: Sequence[History],
+        now: npt.NDArray[np.float64],
+        features: npt.NDArray[np.float32] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """float32[b, d]; ``features`` float32[b, F] as the tower was trained on, NaN (or None) where unknown."""
+        ...
 
 
 def shuffled_where_unordered(sequences: Sequences, seed: int) -> Sequences:
@@ -31,20 +45,33 @@ def shuffled_where_unordered(sequences: Sequences, seed: int) -> Sequences:
     )
 
 
+def earlier_features(sequences: Sequences, features: UserFeatures, settings: ExampleSettings) -> UserFeatures:
+    """Those of the actions that ``Sequences.before_last`` leaves for these settings."""
+    lengths = np.repeat(sequences.lengths, sequences.lengths)
+    asked = lengths >= settings.targets + settings.minimum_history
+    return features.keep((lengths - sequences.place > settings.targets) | ~asked)
+
+
+def users_asked(sequences: Sequences, settings: ExampleSettings, seed: int) -> tuple[list[int], set[int]]:
+    """Users with enough actions, in a random order, and those among them who validate."""
+    enough = np.flatnonzero(sequences.lengths >= settings.targets + settings.minimum_history)
+    users = np.random.default_rng(seed).permutation(enough).tolist()
+    return users, set(users[: int(np.ceil(settings.validation_share * len(users)))]) if len(users) > 1 else set()
+
+
 def past_requests(
-    sequences: Sequences, tower: FittedTwoTower | None, settings: ExampleSettings, seed: int
+    sequences: Sequences,
+    tower: Tower | None,
+    settings: ExampleSettings,
+    seed: int,
+    features: UserFeatures | None = None,
 ) -> list[PastRequest]:
     """The last ``settings.targets`` actions of users, each asked for from what came before it (an unordered history:
     all of them at once). ``tower`` must not have seen these actions. At most ``settings.groups``, users at random; the
-    validating users' requests are their latest ones only."""
-    random = np.random.default_rng(seed)
-    enough = np.flatnonzero(sequences.lengths >= settings.targets + settings.minimum_history)
-    users = random.permutation(enough)
-    validating = (
-        set(users[: int(np.ceil(settings.validation_share * len(users)))].tolist()) if len(users) > 1 else set()
-    )
+    validating users' requests are their latest ones only. ``features`` are those at each action of ``sequences``."""
+    users, validating = users_asked(sequences, settings, seed)
     asked: list[tuple[int, int, bool]] = []
-    for u in users.tolist():
+    for u in users:
         length = int(sequences.lengths[u])
         ends = [length - settings.targets] if not sequences.ordered else range(length - settings.targets, length)
         asked += [(u, end, u in validating) for end in (ends[-1:] if u in validating else ends)]
@@ -58,7 +85,9 @@ def past_requests(
         else sequences.rows[sequences.indptr[u] + end : sequences.indptr[u + 1]]
         for u, end, _ in asked
     ]
-    contexts = contexts_of(histories, nows, tower)
+    places = np.array([sequences.indptr[u] + end for u, end, _ in asked], np.int64)
+    known = features.values[places] if features is not None else None
+    contexts = contexts_of(histories, nows, tower, known, settings.history)
     return [
         PastRequest(user, target, validates)
         for user, target, (_, _, validates) in zip(contexts, wanted, asked, strict=True)
@@ -66,17 +95,24 @@ def past_requests(
 
 
 def contexts_of(
-    histories: Sequence[History], nows: npt.NDArray[np.float64], tower: FittedTwoTower | None
+    histories: Sequence[History],
+    nows: npt.NDArray[np.float64],
+    tower: Tower | None,
+    features: npt.NDArray[np.float32] | None = None,
+    window: int | None = None,
 ) -> list[UserContext]:
-    """Users as the pipeline sees them: everything they did is seen, and ``tower`` gives their vectors."""
-    vectors = tower.vectors(histories, nows) if tower is not None and len(histories) else None
+    """Users as the pipeline sees them: everything they did is seen, the last ``window`` actions (None: all) are their
+    history, and ``tower`` gives their vectors from these and ``features`` float32[b, F]."""
+    everything = histories
+    histories = everything if window is None else [history.last(window) for history in everything]
+    vectors = tower.vectors(histories, nows, features) if tower is not None and len(histories) else None
     return [
         UserContext(
             user_id="",
             now=float(now),
             history=history,
-            seen=np.unique(history.rows),
+            seen=np.unique(met.rows),
             vector=vectors[at] if vectors is not None and len(history) else None,
         )
-        for at, (history, now) in enumerate(zip(histories, nows, strict=True))
+        for at, (history, met, now) in enumerate(zip(histories, everything, nows, strict=True))
     ]

@@ -15,19 +15,20 @@ from pipeline.artifacts import Artifacts
 from pipeline.blend import Blend
 from pipeline.candidates import Source
 from pipeline.ranking_columns import SCORED_SOURCES
-from pipeline.ranking_features import ranking_features
-from pipeline.request import TOTAL_CANDIDATES
 from pipeline.sources import default_sources
 from pipeline.user import History
 from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
+from training.datasets.user_features import UserFeatures
 from training.models.fitted import Fitted, Progress, Scores, silent
 from training.models.two_tower import FittedTwoTower
 from training.rankers import lambdamart
 from training.rankers.blend import fit_blend
-from training.rankers.examples import Examples, candidates_of, replay
+from training.rankers.examples import Examples, joined, replay
 from training.rankers.lambdamart import FittedLambdaMart
-from training.rankers.past_requests import contexts_of, past_requests, shuffled_where_unordered
+from training.rankers.order import Ranker, orders
+from training.rankers.pages import Pages, page_requests, replay_pages
+from training.rankers.past_requests import contexts_of, earlier_features, past_requests, shuffled_where_unordered
 from training.rankers.settings import ExampleSettings, LambdaMartSettings
 from training.rankers.source_files import write_sources
 
@@ -52,19 +53,11 @@ class Ranked:
     def scores(self, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
         """float32[b, n]: the ranker's order of the best candidates, below it the others, −inf elsewhere."""
         dense = np.full((len(histories), len(self.artifacts.items)), -np.inf, np.float32)
+        forest = self.ranker
+        rankers = {} if forest is None else {"": Ranker(lambda _user, _rows, table: forest.score(table), self.top)}
         for at, user in enumerate(contexts_of(histories, now, self.tower)):
-            candidates = candidates_of(user, self.sources, TOTAL_CANDIDATES)
-            rows = candidates.rows
-            order = 1.0 / (1.0 + np.arange(len(rows), dtype=np.float32))
-            if len(rows) and self.blend is not None:
-                features = ranking_features(user, candidates, self.artifacts)
-                order = self.blend.score(features)
-                if self.ranker is not None:
-                    best = np.argsort(-order, kind="stable")[: self.top]
-                    scored = self.ranker.score(features[best])
-                    order = order - order.max() + scored.min() - 1
-                    order[best] = scored
-            dense[at, rows] = order
+            rows, found = orders(user, self.artifacts, self.sources, self.blend, rankers)
+            dense[at, rows] = found[""]
         return dense
 
     def export(self, release_dir: Path) -> None:
@@ -116,22 +109,39 @@ def label(
     seed: int,
     tower_seconds: float,
     progress: Progress = silent,
+    *,
+    user_features: UserFeatures | None = None,
+    pages: Pages | None = None,
 ) -> tuple[Examples, Blend | None]:
-    """Examples from sources that have not seen their labels, and the retrieval order that chose them."""
+    """Examples from sources that have not seen their labels, and the retrieval order that chose them.
+
+    ``user_features`` are those at each action of ``train`` (which must be ordered), for the two-tower; ``pages`` are
+    what users were shown, labelled: those after everything that the sources saw become examples too."""
     train = shuffled_where_unordered(train, seed)
     earlier = train.before_last(settings.targets, at_least=settings.targets + settings.minimum_history)
+    known = (
+        {}
+        if user_features is None
+        else {"two_tower": {"user_features": earlier_features(train, user_features, settings)}}
+    )
     refitted: dict[str, Fitted] = {}
     for name in _sources_among(fitted):
         progress(f"rankers: {name} without the last {settings.targets} actions of each user")
         model = importlib.import_module(f"training.models.{name}")
         refitted[name] = model.fit(
-            earlier, items, seed=seed, budget_seconds=tower_seconds if name == "two_tower" else 0.0, progress=progress
+            earlier,
+            items,
+            seed=seed,
+            budget_seconds=tower_seconds if name == "two_tower" else 0.0,
+            progress=progress,
+            **known.get(name, {}),
         )
     with tempfile.TemporaryDirectory(prefix="headwater-labels-") as directory:
         write_sources(Path(directory), earlier, items, refitted)
         artifacts = Artifacts.load(Path(directory))
         sources = default_sources(artifacts)
-        requests = past_requests(train, _tower(refitted), settings, seed)
+        tower = _tower(refitted)
+        requests = past_requests(train, tower, settings, seed, user_features)
         first = [request for request in requests if not request.validates][: settings.blend_groups]
         everything = settings.candidates
         blend = fit_blend(
@@ -140,6 +150,10 @@ def label(
         examples = replay(
             requests, artifacts, sources, total=everything, top=settings.top, blend=blend, progress=progress
         )
+        if pages is not None:
+            shown = page_requests(pages, train, tower, settings, seed)
+            progress(f"rankers: {len(shown):,} pages that were shown")
+            examples = joined(examples, replay_pages(shown, artifacts, sources, total=everything))
     return examples, blend
 
 

@@ -1,23 +1,35 @@
 """What business rules cost or gain: the ranked lists of past requests, mixed by one set of rules and by another."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.artifacts import Artifacts
 from pipeline.rules import BoundRules, Rules, select
 from pipeline.rules.selection import category_similarity
 from pipeline.sources.new_items import FEW_ACTIONS
 from pipeline.user import History
 from training.evaluation.bootstrap import Interval, intervals
-from training.rankers.ranked import Ranked
 
 AT_ONCE = 256
 _Rows = npt.NDArray[np.int32]
 
 
+class Ordering(Protocol):
+    """Whatever ranks all items for users (Ranked, Released)."""
+
+    @property
+    def artifacts(self) -> Artifacts: ...
+
+    def scores(self, histories: Sequence[History], now: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """float32[b, n], −inf where not proposed."""
+        ...
+
+
 def try_rules(
-    ranked: Ranked,
+    ranked: Ordering,
     histories: Sequence[History],
     now: npt.NDArray[np.float64],
     targets: _Rows,

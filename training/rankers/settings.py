@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class ExampleSettings:
     """``targets``: last actions of each user that become labels, the sources refitted without them. ``groups``: most
     requests replayed, drawn at random. ``top``: candidates of each kept, in retrieval order. ``blend_groups``:
-    requests that the retrieval order is learned from. ``validation_share`` of the users stop the training early."""
+    requests that the retrieval order is learned from. ``validation_share`` of the users stop the training early.
+    ``history``: actions that the request path knows of a user (None: all). ``pages``: most shown pages learned from."""
 
     targets: int = 3
     groups: int = 8000
@@ -16,6 +17,8 @@ class ExampleSettings:
     blend_groups: int = 800
     validation_share: float = 0.1
     minimum_history: int = 2
+    history: int | None = None
+    pages: int = 2000
 
 
 @dataclass(frozen=True)

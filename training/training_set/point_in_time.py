@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 from feast import FeatureStore
 
+from feature_repo.daily_views import DAILY, feature_names
 from feature_repo.entities import EVENT_TIMESTAMP
 from feature_repo.sources import Offline
 from feature_repo.store import feature_store
-from feature_repo.views import DAILY, feature_names
 
 _ROW = "_row"
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from feature_repo.daily_views import DAILY
 from feature_repo.sources import Offline
-from feature_repo.views import DAILY
 from training.training_set.point_in_time import training_set
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

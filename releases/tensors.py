@@ -1,7 +1,7 @@
 """numpy arrays as TensorProto and back, without TensorFlow.
 
 Numbers travel as ``tensor_content`` (little-endian bytes). Protos that carry typed values instead (``float_val`` and
-the like, a single value meaning all elements) are read as well.
+the like, a single value meaning all elements) are read as well. Any message with TensorProto's fields will do.
 """
 
 from typing import Any
@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_DTYPES: dict[int, tuple[np.dtype[Any], str]] = {
-    1: (np.dtype(np.float32), "float_val"),
-    2: (np.dtype(np.float64), "double_val"),
-    3: (np.dtype(np.int32), "int_val"),
+DTYPES: dict[int, tuple[np.dtype[Any], str]] = {
+    1: (np.dtype("<f4"), "float_val"),
+    2: (np.dtype("<f8"), "double_val"),
+    3: (np.dtype("<i4"), "int_val"),
     4: (np.dtype(np.uint8), "int_val"),
-    5: (np.dtype(np.int16), "int_val"),
+    5: (np.dtype("<i2"), "int_val"),
     6: (np.dtype(np.int8), "int_val"),
-    9: (np.dtype(np.int64), "int64_val"),
+    9: (np.dtype("<i8"), "int64_val"),
     10: (np.dtype(np.bool_), "bool_val"),
-    17: (np.dtype(np.uint16), "int_val"),
-    19: (np.dtype(np.float16), "half_val"),
-    22: (np.dtype(np.uint32), "uint32_val"),
-    23: (np.dtype(np.uint64), "uint64_val"),
+    17: (np.dtype("<u2"), "int_val"),
+    19: (np.dtype("<f2"), "half_val"),
+    22: (np.dtype("<u4"), "uint32_val"),
+    23: (np.dtype("<u8"), "uint64_val"),
 }
-_STRING = 7
-_CODES = {dtype: code for code, (dtype, _) in _DTYPES.items()}
+"""The codes of tensorflow/core/framework/types.proto, with the field that holds typed values."""
+STRING = 7
+_CODES = {dtype: code for code, (dtype, _) in DTYPES.items()}
 
 
 def write_tensor(array: npt.NDArray[Any], proto: Any) -> None:
@@ -35,13 +36,14 @@ def write_tensor(array: npt.NDArray[Any], proto: Any) -> None:
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
     if array.dtype.kind in "OSU":
-        proto.dtype = _STRING
+        proto.dtype = STRING
         proto.string_val.extend(v if isinstance(v, bytes) else str(v).encode() for v in array.ravel().tolist())
         return
-    if array.dtype not in _CODES:
+    dtype = array.dtype.newbyteorder("<")
+    if dtype not in _CODES:
         raise ValueError(f"dtype {array.dtype} has no tensor type here")
-    proto.dtype = _CODES[array.dtype]
-    proto.tensor_content = array.tobytes()
+    proto.dtype = _CODES[dtype]
+    proto.tensor_content = np.ascontiguousarray(array, dtype).tobytes()
 
 
 def read_tensor(proto: Any) -> npt.NDArray[Any]:
@@ -50,11 +52,11 @@ def read_tensor(proto: Any) -> npt.NDArray[Any]:
     if any(size < 0 for size in shape):
         raise ValueError(f"the shape {shape} has a negative size")
     count = int(np.prod(shape, dtype=np.int64))
-    if proto.dtype == _STRING:
+    if proto.dtype == STRING:
         return _spread(np.array(list(proto.string_val), dtype=object), count).reshape(shape)
-    if proto.dtype not in _DTYPES:
-        raise ValueError(f"tensor type {proto.dtype} is not one of {sorted([*_DTYPES, _STRING])}")
-    dtype, values = _DTYPES[proto.dtype]
+    if proto.dtype not in DTYPES:
+        raise ValueError(f"tensor type {proto.dtype} is not one of {sorted([*DTYPES, STRING])}")
+    dtype, values = DTYPES[proto.dtype]
     if proto.tensor_content:
         if len(proto.tensor_content) != count * dtype.itemsize:
             raise ValueError(f"{len(proto.tensor_content)} bytes do not fill the shape {shape} of {dtype}")
