@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from experimentation.cuped import adjust, covariates
 from experimentation.ratio import difference, ratio
@@ -95,7 +95,7 @@ def _look(
     found = difference(arms[1], arms[0])
     half = half_width(found.standard_error, count, rho_squared, alpha)
     lift_half = half_width(found.lift_standard_error, count, rho_squared, alpha)
-    fixed = float(norm.ppf(1 - alpha / 2)) * found.standard_error
+    fixed = NormalDist().inv_cdf(1 - alpha / 2) * found.standard_error
     z = found.effect / found.standard_error if found.standard_error > 0 else 0.0
     return Look(
         day,
@@ -108,7 +108,7 @@ def _look(
         found.lift,
         (found.lift - lift_half, found.lift + lift_half),
         (found.effect - fixed, found.effect + fixed),
-        float(2 * norm.sf(abs(z))),
+        math.erfc(abs(z) / math.sqrt(2)),
         reduction,
     )
 

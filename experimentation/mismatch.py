@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
-from scipy.stats import chi2
 
 CONCENTRATION = 100.0
 """Weight of the prior, in users. Any value is valid; it decides at which sizes the test is strongest."""
@@ -34,6 +32,8 @@ def sample_ratio(looks: Sequence[Sequence[int]] | npt.NDArray[np.integer], share
     counts, expected = np.asarray(looks, np.float64).reshape(-1, len(shares)), np.asarray(shares, np.float64)
     if not len(counts) or counts[-1].sum() == 0:
         return Mismatch(1.0, 1.0, ok=True)
+    from scipy.special import gammaincc, gammaln  # takes a second: the gateway, which only reads results, does without
+
     prior = CONCENTRATION * expected
     totals = counts.sum(axis=1)
     log_bayes = (
@@ -45,4 +45,4 @@ def sample_ratio(looks: Sequence[Sequence[int]] | npt.NDArray[np.integer], share
     p_value = float(np.exp(-max(float(log_bayes.max()), 0.0)))
     hoped = totals[-1] * expected
     statistic = float(((counts[-1] - hoped) ** 2 / hoped).sum())
-    return Mismatch(p_value, float(chi2.sf(statistic, len(shares) - 1)), ok=p_value >= ALARM)
+    return Mismatch(p_value, float(gammaincc((len(shares) - 1) / 2, statistic / 2)), ok=p_value >= ALARM)

@@ -97,28 +97,66 @@ class Items:
         """The same items, exactly ``ids`` hidden; unknown ids are ignored."""
         return replace(self, hidden=np.unique(self.rows_of(ids)))
 
-    def with_new(self, items: Sequence[Item], now: float) -> "Items":
-        """Appends items that the release does not know, without a single action; those it knows are left alone."""
-        added = list({item.item_id: item for item in items if item.item_id not in self.row_of}.values())
+    def with_put(self, items: Sequence[Item], now: float) -> "Items":
+        """The same items as ``items`` describe them; the last description of an id counts.
+
+        One that the release knows keeps its row, its scores, and the times that its description does not state. One
+        that it does not know is appended, without a single action, created ``now`` (epoch seconds) unless it says.
+        """
+        last = {item.item_id: item for item in items}
+        added = [item for item in last.values() if item.item_id not in self.row_of]
+        described = self._described([item for item in last.values() if item.item_id in self.row_of])
+        return described._with_added(added, now) if added else described
+
+    def _described(self, changed: Sequence[Item]) -> "Items":
+        if not changed:
+            return self
+        rows = [self.row_of[item.item_id] for item in changed]
+        titles, year, created = list(self.titles), self.year.copy(), self.created_at.copy()
+        for row, item in zip(rows, changed, strict=True):
+            titles[row] = item.title
+            year[row] = _year(item) or year[row]
+            created[row] = item.created_at.timestamp() if item.created_at else created[row]
+        names, of_changed = self._with_names(changed)
+        lengths = np.diff(self.category_indptr)
+        kept = np.ones(len(self), np.bool_)
+        kept[rows] = False
+        owners = np.repeat(np.arange(len(self)), lengths)
+        remains = kept[owners]
+        lengths[rows] = [len(item.category) for item in changed]
+        new_owners = np.repeat(np.array(rows), lengths[rows])
+        order = np.argsort(np.concatenate([owners[remains], new_owners]), kind="stable")
+        return replace(
+            self,
+            titles=titles,
+            year=year,
+            created_at=created,
+            categories=names,
+            category_indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            category_indices=np.concatenate([self.category_indices[remains], of_changed])[order],
+        )
+
+    def _with_names(self, items: Sequence[Item]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+        """All category names with those of ``items``, and the positions of theirs, one item after another."""
         names = list(self.categories)
-        names += sorted({c for item in added for c in item.category} - set(names))
+        names += sorted({c for item in items for c in item.category} - set(names))
         position = {name: p for p, name in enumerate(names)}
-        lengths = [len(item.category) for item in added]
+        return tuple(names), np.array([position[c] for item in items for c in item.category], np.int32)
+
+    def _with_added(self, added: Sequence[Item], now: float) -> "Items":
+        names, of_added = self._with_names(added)
         ids = [item.item_id for item in added]
         zeros = np.zeros(len(added), np.float32)
+        ends = self.category_indptr[-1] + np.cumsum([len(item.category) for item in added], dtype=np.int64)
         created = np.array([item.created_at.timestamp() if item.created_at else now for item in added], np.float64)
         return replace(
             self,
             ids=[*self.ids, *ids],
             row_of={**self.row_of, **{i: len(self) + k for k, i in enumerate(ids)}},
             titles=[*self.titles, *(item.title for item in added)],
-            categories=tuple(names),
-            category_indptr=np.concatenate(
-                [self.category_indptr, self.category_indptr[-1] + np.cumsum(lengths, dtype=np.int64)]
-            ),
-            category_indices=np.concatenate(
-                [self.category_indices, np.array([position[c] for item in added for c in item.category], np.int32)]
-            ),
+            categories=names,
+            category_indptr=np.concatenate([self.category_indptr, ends]),
+            category_indices=np.concatenate([self.category_indices, of_added]),
             year=np.concatenate([self.year, np.array([_year(item) for item in added], np.int32)]),
             created_at=np.concatenate([self.created_at, created]),
             first_seen=np.concatenate([self.first_seen, np.full(len(added), np.nan)]),

@@ -1,6 +1,7 @@
 """The Kafka producer: idempotent, acknowledged by all replicas, and never waited for when the broker is down."""
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -19,6 +20,19 @@ Record = tuple[bytes, bytes | None]
 
 CONNECT_SECONDS = 2.0
 METADATA_SECONDS = 0.5
+
+
+def accepts(bootstrap: Sequence[str], seconds: float = CONNECT_SECONDS) -> bool:
+    """Whether one of the brokers (host:port) takes connections. Asked before a client is made: kafka-python never
+    closes the sockets of a client that could not connect, which an outage of hours would turn into thousands."""
+    for address in bootstrap:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=seconds).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 class KafkaLog:
@@ -80,6 +94,9 @@ class KafkaLog:
         lost, self._producer = self._producer, None
         if lost is not None:
             lost.close(timeout=0)
+        if not accepts(self._bootstrap):
+            log.info("kafka does not answer at %s", ",".join(self._bootstrap))
+            return
         try:
             self._producer = KafkaProducer(
                 bootstrap_servers=self._bootstrap,

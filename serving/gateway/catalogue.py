@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from contracts.catalogue import CatalogueChange, Item
 from contracts.topics import CATALOGUE
+from serving.kafka_log import accepts
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ class CatalogueReader:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            if not accepts(self._bootstrap):
+                self._stopping.wait(RETRY_SECONDS)
+                continue
             try:
                 consumer = KafkaConsumer(
                     bootstrap_servers=self._bootstrap,

@@ -189,7 +189,7 @@ class ReleaseKeeper:
         put = self._catalogue.put_items()
         items = self._item_scores(loaded.artifacts.items, loaded.manifest.data_to.timestamp(), now)
         if put:
-            items = items.with_new(put, now)
+            items = items.with_put(put, now)
         deleted = self._catalogue.deleted_ids()
         if deleted:
             items = items.with_hidden(deleted)

@@ -1,5 +1,8 @@
 """Limits per user and per client, in Redis and so shared by all gateways; per process while Redis is down."""
 
+import math
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis
@@ -13,12 +16,13 @@ from serving.gateway.breaker import Breaker
 from serving.gateway.problems import ProblemError
 
 WINDOW_SECONDS = 2
-"""A window holds what the rate allows in this time, all of which may come at once: a burst of twice the rate."""
+"""No stretch of this length, wherever it begins, holds more than the rate allows in it. All of that may come at once:
+a burst of twice the rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What is left of one limit. ``reset_seconds`` is when the window is over at the latest."""
+    """What is left of one limit. ``reset_seconds`` is when the oldest request that counts no longer does."""
 
     kind: str
     limit: int
@@ -35,8 +39,24 @@ class Quota:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    kind: str
+    item: RateLimitItemPerSecond
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Whether the request was let in, when the oldest one that counts came (epoch seconds), and how many count."""
+
+    acquired: bool
+    start: float
+    count: int
+
+
 class RateLimiter:
-    """Fixed windows that open with the first request (``limits``). One round trip a limit."""
+    """Moving windows (``limits``), all limits of a request in one exchange with Redis."""
 
     def __init__(self, redis_url: str, user_per_second: int, client_per_second: int, *, timeout: float = 0.05) -> None:
         """``timeout`` is what Redis may take, seconds."""
@@ -53,26 +73,52 @@ class RateLimiter:
 
         Returns the tighter of the two.
         """
-        quotas = [self._hit("client", client_id)]
+        asked = [self._asked("client", client_id)]
         if user_id is not None:
-            quotas.append(self._hit("user", user_id))
-        return min(quotas, key=lambda quota: quota.remaining / quota.limit)
-
-    def _hit(self, kind: str, identity: str) -> Quota:
-        item = self._limits[kind]
-        key = item.key_for(kind, identity)
+            asked.append(self._asked("user", user_id))
         try:
-            used = self._breaker.call(self._shared.incr, key, item.get_expiry())
+            windows = self._breaker.call(self._hit_shared, asked)
         except UnavailableError:
             metrics.LIMIT_FALLBACK.inc()
-            used = self._local.incr(key, item.get_expiry())
-        quota = Quota(kind, item.amount, max(item.amount - used, 0))
-        if used > item.amount:
-            metrics.LIMITED.labels(kind).inc()
-            raise ProblemError(
-                429,
-                f"more than {item.amount} requests in {WINDOW_SECONDS} seconds for one {kind}",
-                errors=[FieldError(field=kind, message="slow down")],
-                headers={**quota.headers(), "Retry-After": str(WINDOW_SECONDS)},
-            )
-        return quota
+            windows = self._hit_local(asked)
+        quotas = []
+        for one, window in zip(asked, windows, strict=True):
+            limit = one.item.amount
+            wait = max(1, math.ceil(window.start + WINDOW_SECONDS - time.time()))
+            quota = Quota(one.kind, limit, max(limit - window.count, 0), min(wait, WINDOW_SECONDS))
+            if not window.acquired:
+                metrics.LIMITED.labels(one.kind).inc()
+                raise ProblemError(
+                    429,
+                    f"more than {limit} requests in {WINDOW_SECONDS} seconds for one {one.kind}",
+                    errors=[FieldError(field=one.kind, message="slow down")],
+                    headers={**quota.headers(), "Retry-After": str(quota.reset_seconds)},
+                )
+            quotas.append(quota)
+        return min(quotas, key=lambda quota: quota.remaining / quota.limit)
+
+    def _asked(self, kind: str, identity: str) -> _Asked:
+        item = self._limits[kind]
+        return _Asked(kind, item, item.key_for(kind, identity))
+
+    def _hit_shared(self, asked: Sequence[_Asked]) -> list[_Window]:
+        """The library's own scripts, sent together: its strategies would wait for Redis four times."""
+        now = time.time()
+        with self._shared.get_connection().pipeline(transaction=False) as pipe:
+            for one in asked:
+                key, expiry = self._shared.prefixed_key(one.key), one.item.get_expiry()
+                self._shared.lua_acquire_moving_window([key], [now, one.item.amount, expiry, 1], client=pipe)
+                self._shared.lua_moving_window([key], [now - expiry, one.item.amount], client=pipe)
+            answers = pipe.execute()
+        return [
+            _Window(bool(acquired), *((float(window[0]), int(window[1])) if window else (now, 0)))
+            for acquired, window in zip(answers[::2], answers[1::2], strict=True)
+        ]
+
+    def _hit_local(self, asked: Sequence[_Asked]) -> list[_Window]:
+        windows = []
+        for one in asked:
+            amount, expiry = one.item.amount, one.item.get_expiry()
+            acquired = self._local.acquire_entry(one.key, amount, expiry)
+            windows.append(_Window(acquired, *self._local.get_moving_window(one.key, amount, expiry)))
+        return windows

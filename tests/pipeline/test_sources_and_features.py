@@ -135,7 +135,7 @@ def test_named_features_mean_what_they_say() -> None:
 
 def test_an_item_of_today_is_ranked_by_its_own_vector() -> None:
     item = Item(item_id="today", category=["comedy", "opera"], title="Today", attributes={"year": "2020"})
-    items = ARTIFACTS.items.with_new([item, item, Item(item_id="i1")], NOW)
+    items = ARTIFACTS.items.with_put([item, item, Item(item_id="i1")], NOW)
     assert len(items) == 121
     assert items.categories_of(120) == ("comedy", "opera")
     artifacts = ARTIFACTS.with_items(items, np.full((1, 8), 5, np.float32))

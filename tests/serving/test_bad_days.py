@@ -16,7 +16,7 @@ from tests.serving.running import wait_until
 NOBODY = "127.0.0.1:9"
 
 
-def test_redis_down_degrades_the_user_row_and_counts_the_limits_in_the_process(with_changes) -> None:
+def test_redis_down_degrades_the_user_row_and_counts_the_limits_in_the_process(with_changes: WithChanges) -> None:
     with with_changes(redis_url=f"redis://{NOBODY}/0") as alone:
         content = alone.recommend("u")
         assert len(content["items"]) == 10
@@ -26,14 +26,14 @@ def test_redis_down_degrades_the_user_row_and_counts_the_limits_in_the_process(w
         assert alone.client.get("/readyz").status_code == 200
 
 
-def test_model_server_down_gives_the_retrieval_order(with_changes) -> None:
+def test_model_server_down_gives_the_retrieval_order(with_changes: WithChanges) -> None:
     with with_changes(model_server=NOBODY) as alone:
         content = alone.recommend("u")
         assert len(content["items"]) == 10
         assert "rank" in content["degraded"]
 
 
-def test_a_model_server_that_never_answers_is_given_up_within_the_deadline(with_changes) -> None:
+def test_a_model_server_that_never_answers_is_given_up_within_the_deadline(with_changes: WithChanges) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with with_changes(model_server=address, request_deadline_ms=400) as alone:
@@ -43,7 +43,7 @@ def test_a_model_server_that_never_answers_is_given_up_within_the_deadline(with_
             assert time.monotonic() - started < 3
 
 
-def test_kafka_down_refuses_events_at_once_and_keeps_impressions_on_disk(with_changes) -> None:
+def test_kafka_down_refuses_events_at_once_and_keeps_impressions_on_disk(with_changes: WithChanges) -> None:
     with with_changes(kafka_bootstrap=NOBODY) as alone:
         started = time.monotonic()
         answer = alone.post("/v1/events", json={"user_id": "u", "item_id": "i", "action": "view"})
@@ -55,7 +55,7 @@ def test_kafka_down_refuses_events_at_once_and_keeps_impressions_on_disk(with_ch
         assert alone.put("/v1/items/x", json={}).status_code == 503
 
 
-def test_spilled_impressions_are_sent_by_the_next_process(with_changes, world, kafka_bootstrap, module_prefix) -> None:
+def test_spilled_impressions_are_sent_by_the_next_process(with_changes: WithChanges, world: World, kafka_bootstrap: str, module_prefix: str) -> None:
     home = world.configuration.home / "spilling"
     with with_changes(kafka_bootstrap=NOBODY, home=home) as alone:
         request_id = alone.recommend("kept", count=2)["request_id"]
@@ -73,7 +73,7 @@ def test_spilled_impressions_are_sent_by_the_next_process(with_changes, world, k
     assert len(found) == 2
 
 
-def test_postgresql_down_starts_with_the_last_known_release(with_changes, world) -> None:
+def test_postgresql_down_starts_with_the_last_known_release(with_changes: WithChanges, world: World) -> None:
     home = world.configuration.home / "remembering"
     with with_changes(home=home) as one:
         release = one.recommend("u")["release"]
@@ -83,7 +83,7 @@ def test_postgresql_down_starts_with_the_last_known_release(with_changes, world)
         assert alone.get("/v1/experiments").status_code == 503
 
 
-def test_without_any_release_it_is_alive_but_not_ready(with_changes, tmp_path) -> None:
+def test_without_any_release_it_is_alive_but_not_ready(with_changes: WithChanges, tmp_path: Path) -> None:
     database = f"postgresql+psycopg2://headwater@{NOBODY}/headwater"
     with with_changes(database_url=database, releases=tmp_path, ready=False) as empty:
         assert empty.client.get("/healthz").status_code == 200
@@ -91,7 +91,7 @@ def test_without_any_release_it_is_alive_but_not_ready(with_changes, tmp_path) -
         assert empty.get("/v1/recommendations?user_id=u").status_code == 503
 
 
-def test_a_release_swaps_in_under_load_without_a_failed_request(gateway, world) -> None:
+def test_a_release_swaps_in_under_load_without_a_failed_request(gateway: RunningGateway, world: World) -> None:
     world.publish(SECOND)
     failed, releases, stop = [], set(), threading.Event()
 
@@ -115,7 +115,7 @@ def test_a_release_swaps_in_under_load_without_a_failed_request(gateway, world) 
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "unknown feature version"])
-def test_a_release_that_may_not_be_served_is_refused_and_the_old_one_goes_on(gateway, world, damage) -> None:
+def test_a_release_that_may_not_be_served_is_refused_and_the_old_one_goes_on(gateway: RunningGateway, world: World, damage: str) -> None:
     before = gateway.gateway.keeper.current.pointers["champion"]
     bad = world.configuration.releases / THIRD
     shutil.rmtree(bad, ignore_errors=True)
@@ -134,7 +134,7 @@ def test_a_release_that_may_not_be_served_is_refused_and_the_old_one_goes_on(gat
     shutil.rmtree(bad, ignore_errors=True)
 
 
-def test_two_arms_are_served_by_two_releases(gateway, world) -> None:
+def test_two_arms_are_served_by_two_releases(gateway: RunningGateway, world: World) -> None:
     world.publish(SECOND)
     world.point(FIRST)
     arms = (Arm(name="control", share=0.5), Arm(name="variant", share=0.5, release=SECOND))

@@ -19,7 +19,7 @@ def _problem(answer: httpx.Response, status: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "101", "abc", "", "1.5", "1e2", "９９９"])
-def test_a_wrong_count_is_named(gateway, count) -> None:
+def test_a_wrong_count_is_named(gateway: RunningGateway, count: str) -> None:
     content = _problem(gateway.get("/v1/recommendations", params={"user_id": "u", "count": count}), 422)
     assert content["errors"][0]["field"] == "count"
 
@@ -27,33 +27,33 @@ def test_a_wrong_count_is_named(gateway, count) -> None:
 @pytest.mark.parametrize(
     "user_id", ["", "x" * 10_240, "a\x00b", "a\nb", "\u202e"], ids=["empty", "long", "nul", "line", "rtl"]
 )
-def test_a_user_id_out_of_contract_is_named(gateway, user_id) -> None:
+def test_a_user_id_out_of_contract_is_named(gateway: RunningGateway, user_id: str) -> None:
     content = _problem(gateway.get("/v1/recommendations", params={"user_id": user_id}), 422)
     assert content["errors"][0]["field"] == "user_id"
 
 
 @pytest.mark.parametrize("user_id", ["🙂", "' OR 1=1 --", "../../etc/passwd", "{{7*7}}", "a:b;c,d", "%s%n", "ユーザー"])
-def test_odd_user_ids_are_users_like_any(gateway, user_id) -> None:
+def test_odd_user_ids_are_users_like_any(gateway: RunningGateway, user_id: str) -> None:
     assert gateway.recommend(user_id)["user_id"] == user_id
 
 
-def test_a_parameter_given_twice_is_refused(gateway) -> None:
+def test_a_parameter_given_twice_is_refused(gateway: RunningGateway) -> None:
     content = _problem(gateway.get("/v1/recommendations?user_id=a&user_id=b"), 422)
     assert content["errors"][0]["field"] == "user_id"
 
 
-def test_a_missing_user_id_is_named(gateway) -> None:
+def test_a_missing_user_id_is_named(gateway: RunningGateway) -> None:
     assert _problem(gateway.get("/v1/recommendations"), 422)["errors"][0]["field"] == "user_id"
 
 
-def test_unknown_routes_and_methods(gateway) -> None:
+def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
     _problem(gateway.get("/v1/nothing"), 404)
     answer = gateway.post("/v1/recommendations")
     _problem(answer, 405)
     assert "GET" in answer.headers["allow"]
 
 
-def test_a_wrong_element_refuses_the_list_naming_index_and_field(gateway) -> None:
+def test_a_wrong_element_refuses_the_list_naming_index_and_field(gateway: RunningGateway) -> None:
     good = {"user_id": "u", "item_id": "i", "action": "view"}
     for wrong, field in (
         ({**good, "action": "liked"}, "[1].action"),
@@ -86,11 +86,11 @@ def test_a_wrong_element_refuses_the_list_naming_index_and_field(gateway) -> Non
     ],
     ids=lambda body: body[:12].decode("latin-1"),
 )
-def test_bodies_that_are_no_event(gateway, body) -> None:
+def test_bodies_that_are_no_event(gateway: RunningGateway, body: bytes) -> None:
     _problem(gateway.post("/v1/events", content=body, headers={"Content-Type": "application/json"}), 422)
 
 
-def test_too_many_events_and_too_many_bytes(gateway) -> None:
+def test_too_many_events_and_too_many_bytes(gateway: RunningGateway) -> None:
     one = {"user_id": "u", "item_id": "i", "action": "view"}
     _problem(gateway.post("/v1/events", json=[one] * 501), 422)
     big = b" " * 10_000_000
@@ -99,11 +99,11 @@ def test_too_many_events_and_too_many_bytes(gateway) -> None:
     _problem(gateway.post("/v1/events", content=pieces, headers={"Content-Type": "application/json"}), 413)
 
 
-def test_a_wrong_content_type_is_refused(gateway) -> None:
+def test_a_wrong_content_type_is_refused(gateway: RunningGateway) -> None:
     _problem(gateway.post("/v1/events", content=b"a=b", headers={"Content-Type": "text/plain"}), 415)
 
 
-def test_half_a_body_does_not_hold_the_gateway(gateway) -> None:
+def test_half_a_body_does_not_hold_the_gateway(gateway: RunningGateway) -> None:
     host, port = gateway.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as half:
         head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
@@ -112,7 +112,7 @@ def test_half_a_body_does_not_hold_the_gateway(gateway) -> None:
     assert gateway.client.get("/healthz").status_code == 200
 
 
-def test_many_slow_connections_leave_room_for_others(gateway) -> None:
+def test_many_slow_connections_leave_room_for_others(gateway: RunningGateway) -> None:
     host, port = gateway.url.removeprefix("http://").split(":")
     slow = [socket.create_connection((host, int(port))) for _ in range(300)]
     for one in slow:
@@ -122,7 +122,7 @@ def test_many_slow_connections_leave_room_for_others(gateway) -> None:
         one.close()
 
 
-def test_tokens_are_checked_on_every_route(gateway) -> None:
+def test_tokens_are_checked_on_every_route(gateway: RunningGateway) -> None:
     paths = [
         ("GET", "/v1/recommendations?user_id=u"),
         ("GET", "/v1/recommendations/explain?user_id=u"),
@@ -148,7 +148,7 @@ def test_tokens_are_checked_on_every_route(gateway) -> None:
         _problem(gateway.client.request(method, path, headers=gateway.headers(needless)), 403)
 
 
-def test_client_credentials_give_a_token_that_works(gateway) -> None:
+def test_client_credentials_give_a_token_that_works(gateway: RunningGateway) -> None:
     client = next(iter(gateway.gateway.issuer.clients.all().values()))
     metadata = gateway.client.get("/.well-known/openid-configuration").json()
     assert metadata["token_endpoint"].endswith("/oauth/token")
@@ -171,14 +171,14 @@ def test_client_credentials_give_a_token_that_works(gateway) -> None:
         assert answer.status_code in (400, 401)
 
 
-def test_the_openapi_page_names_every_route(gateway) -> None:
+def test_the_openapi_page_names_every_route(gateway: RunningGateway) -> None:
     paths = gateway.client.get("/openapi.json").json()["paths"]
     assert {"/v1/recommendations", "/v1/events", "/v1/rank", "/v1/experiments/{experiment_id}/metrics"} <= set(paths)
     assert gateway.client.get("/docs").status_code == 200
     assert json.dumps(paths).count("application/problem+json") > 20
 
 
-def test_limits_for_a_user_and_a_client(with_changes) -> None:
+def test_limits_for_a_user_and_a_client(with_changes: WithChanges) -> None:
     with with_changes(rate_user_per_second=3, rate_client_per_second=8) as limited:
         codes = [limited.get("/v1/recommendations", params={"user_id": "eager"}) for _ in range(10)]
         refused = [answer for answer in codes if answer.status_code == 429]

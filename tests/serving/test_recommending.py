@@ -21,7 +21,7 @@ from feature_repo.seen import to_features as seen_features
 
 
 @pytest.fixture
-def acted(redis_url):
+def acted(redis_url: str) -> Acted:
     """Writes a user's clicks into the online store as the consumer does."""
 
     def write(user_id: str, items: list[str], age_seconds: float = 1.0) -> None:
@@ -46,7 +46,7 @@ def acted(redis_url):
     return write
 
 
-def test_an_unknown_user_gets_popular_and_trending_items(gateway):
+def test_an_unknown_user_gets_popular_and_trending_items(gateway: RunningGateway) -> None:
     answer = gateway.get("/v1/recommendations", params={"user_id": "nobody", "count": 10})
     assert answer.status_code == 200
     content = answer.json()
@@ -64,7 +64,7 @@ def test_an_unknown_user_gets_popular_and_trending_items(gateway):
     assert int(answer.headers["ratelimit-limit"]) > 0
 
 
-def test_a_user_who_acted_gets_neighbours_and_nothing_seen(gateway, acted):
+def test_a_user_who_acted_gets_neighbours_and_nothing_seen(gateway: RunningGateway, acted: Acted) -> None:
     acted("reader", ["i1", "i5", "i9"])
     content = gateway.recommend("reader", count=50)
     assert content["features"]["state"] == "fresh"
@@ -74,12 +74,12 @@ def test_a_user_who_acted_gets_neighbours_and_nothing_seen(gateway, acted):
     assert content["degraded"] == []
 
 
-def test_an_old_row_is_stale(gateway, acted):
+def test_an_old_row_is_stale(gateway: RunningGateway, acted: Acted) -> None:
     acted("returned", ["i1"], age_seconds=30 * 86400)
     assert gateway.recommend("returned")["features"]["state"] == "stale"
 
 
-def test_category_and_exclude_are_kept(gateway):
+def test_category_and_exclude_are_kept(gateway: RunningGateway) -> None:
     content = gateway.recommend("nobody", category="comedy", count=20, exclude=["i0", "i4"])
     rows = [int(item["item_id"][1:]) for item in content["items"]]
     assert rows
@@ -87,7 +87,7 @@ def test_category_and_exclude_are_kept(gateway):
     assert not {0, 4} & set(rows)
 
 
-def test_ranking_a_list_keeps_every_item_and_puts_unknown_ones_last(gateway, acted):
+def test_ranking_a_list_keeps_every_item_and_puts_unknown_ones_last(gateway: RunningGateway, acted: Acted) -> None:
     acted("ranker", ["i3"])
     asked = ["i10", "never-heard-of", "i11", "i12", "i3"]
     answer = gateway.post("/v1/rank", json={"user_id": "ranker", "items": asked})
@@ -97,7 +97,7 @@ def test_ranking_a_list_keeps_every_item_and_puts_unknown_ones_last(gateway, act
     assert ids[-1] == "never-heard-of"
 
 
-def test_similar_items_leave_the_item_out(gateway):
+def test_similar_items_leave_the_item_out(gateway: RunningGateway) -> None:
     content = gateway.get("/v1/items/i7/similar", params={"count": 12}).json()
     ids = [item["item_id"] for item in content["items"]]
     assert len(set(ids)) == 12
@@ -106,7 +106,7 @@ def test_similar_items_leave_the_item_out(gateway):
     assert gateway.get("/v1/items/none/similar").status_code == 404
 
 
-def test_explain_shows_stages_removals_and_ages(gateway, acted):
+def test_explain_shows_stages_removals_and_ages(gateway: RunningGateway, acted: Acted) -> None:
     acted("curious", ["i1", "i2"])
     content = gateway.get("/v1/recommendations/explain", params={"user_id": "curious"}).json()
     assert [act["item_id"] for act in content["user"]["last_actions"]] == ["i2", "i1"]
@@ -119,7 +119,7 @@ def test_explain_shows_stages_removals_and_ages(gateway, acted):
     assert content["items"][0]["features"]
 
 
-def test_impressions_arrive_with_the_features_that_ranked(gateway, kafka_bootstrap, module_prefix):
+def test_impressions_arrive_with_the_features_that_ranked(gateway: RunningGateway, kafka_bootstrap: str, module_prefix: str) -> None:
     content = gateway.recommend("shown", count=3, surface="home")
     consumer = KafkaConsumer(
         f"{module_prefix}impressions",
@@ -143,7 +143,7 @@ def test_impressions_arrive_with_the_features_that_ranked(gateway, kafka_bootstr
     assert all(row["sources"] for row in rows)
 
 
-def test_an_acknowledged_event_is_in_kafka(gateway, kafka_bootstrap, module_prefix):
+def test_an_acknowledged_event_is_in_kafka(gateway: RunningGateway, kafka_bootstrap: str, module_prefix: str) -> None:
     sent = [{"user_id": "u", "item_id": f"new{i}", "action": "view", "event_id": f"e{i}"} for i in range(20)]
     answer = gateway.post("/v1/events", json=sent)
     assert answer.status_code == 202
@@ -161,7 +161,7 @@ def test_an_acknowledged_event_is_in_kafka(gateway, kafka_bootstrap, module_pref
     assert {event["client_id"] for event in ours} == {"tester"}
 
 
-def test_a_new_item_is_recommended_at_once_and_a_deleted_one_never_again(gateway, acted):
+def test_a_new_item_is_recommended_at_once_and_a_deleted_one_never_again(gateway: RunningGateway, acted: Acted) -> None:
     answer = gateway.put("/v1/items/brand-new", json={"category": ["sport"], "title": "Brand new"})
     assert answer.status_code == 201
     assert "brand-new" in {i["item_id"] for i in gateway.recommend("nobody", count=100, category="sport")["items"]}
@@ -178,7 +178,7 @@ def test_a_new_item_is_recommended_at_once_and_a_deleted_one_never_again(gateway
     assert "i50" in {i["item_id"] for i in gateway.recommend("nobody", count=100)["items"]}
 
 
-def test_an_erased_user_is_unknown_at_once(gateway, acted):
+def test_an_erased_user_is_unknown_at_once(gateway: RunningGateway, acted: Acted) -> None:
     acted("leaver", ["i1"])
     assert gateway.recommend("leaver")["features"]["state"] == "fresh"
     answer = gateway.delete("/v1/users/leaver")
@@ -190,7 +190,7 @@ def test_an_erased_user_is_unknown_at_once(gateway, acted):
     assert gateway.get("/v1/users/somebody/erasure").status_code == 404
 
 
-def test_metrics_and_health_need_no_token(gateway):
+def test_metrics_and_health_need_no_token(gateway: RunningGateway) -> None:
     assert gateway.client.get("/healthz").status_code == 200
     ready = gateway.client.get("/readyz").json()
     assert ready["status"] == "ready"

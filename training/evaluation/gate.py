@@ -4,9 +4,11 @@ The first release must beat every baseline: the lower bound of candidate − bas
 non-inferior to the champion and to a fixed anchor (a release or baseline that does not follow the champion, so that
 a margin lost every day cannot add up): lower bound above −margin × the reference's mean. A segment with enough users
 refuses when its whole interval lies below −segment_margin × the champion's mean there. Strict: lower bound above zero
-against the champion.
+against the champion. Nothing is compared unless the holdout lies after the training data of all: a release that has
+learned from the answers cannot be measured by them.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from contracts.clock import utc
 from contracts.errors import InvalidInputError
 from training.evaluation.bootstrap import Interval, difference
 
@@ -39,7 +42,8 @@ class GateRules:
 class Holdout:
     """The metric of ``GateRules.metric`` per user, float64[U] each, the same users in the same order.
 
-    ``champion`` and ``anchor`` are None for the first release. ``segments`` are masks bool[U].
+    ``champion`` and ``anchor`` are None for the first release. ``segments`` are masks bool[U]. The holdout ``begins``
+    at this moment, and ``trained_to`` says up to when each reference learned (epoch seconds).
     """
 
     candidate: Values
@@ -47,6 +51,8 @@ class Holdout:
     champion: Values | None = None
     anchor: Values | None = None
     segments: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    begins: float = math.inf
+    trained_to: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,9 @@ def gate(holdout: Holdout, rules: GateRules) -> GateResult:
         reason = f"the holdout has {users} users, the gate needs {rules.minimum_users}"
         checks.append(Check("users", False, mean, mean, mean, 0.0, users, mean, 0.0, reason))
         return GateResult(False, rules.metric, first, tuple(checks))
+    late = [_late(name, moment, holdout) for name, moment in holdout.trained_to.items() if moment > holdout.begins]
+    if late:
+        return GateResult(False, rules.metric, first, tuple(late))
     if holdout.champion is None:
         if not holdout.baselines:
             raise InvalidInputError("baselines", "a first release needs at least one baseline to beat")
@@ -108,6 +117,16 @@ def gate(holdout: Holdout, rules: GateRules) -> GateResult:
             if int(mask.sum()) >= rules.segment_minimum_users:
                 checks.append(_segment(name, holdout.candidate[mask], holdout.champion[mask], rules))
     return GateResult(all(check.passed for check in checks), rules.metric, first, tuple(checks))
+
+
+def _late(name: str, trained_to: float, holdout: Holdout) -> Check:
+    mean = float(holdout.candidate.mean())
+    reason = (
+        f"the holdout begins at {utc(holdout.begins):%Y-%m-%d %H:%M}, but the {name} learned from data up to "
+        f"{utc(trained_to):%Y-%m-%d %H:%M}: they can be compared only on what came after"
+    )
+    seconds = holdout.begins - trained_to
+    return Check(f"holdout:{name}", False, seconds, seconds, seconds, 0.0, len(holdout.candidate), mean, 0.0, reason)
 
 
 def _above(name: str, candidate: Values, reference: Values, margin: float, rules: GateRules) -> Check:

@@ -22,6 +22,9 @@ Values = npt.NDArray[np.float64]
 ScoreBlock = Callable[[int, int], Scores]
 """Scores of the users from ``start`` up to ``stop``: float32[stop - start, n_items]."""
 
+PAIRS_LIMIT = 20
+"""Diversity is measured on lists up to this length: its pairs grow with the square, and nobody sees more at once."""
+
 LIST_LIMIT = 100
 """Coverage is measured on lists up to this length; longer lists are not shown to anyone."""
 
@@ -151,7 +154,7 @@ def _beyond(lists: Rows, k: int, catalogue: Catalogue) -> dict[str, Values]:
         number = there.sum(axis=1)
         summed = np.where(there, surprise[lists], 0.0).sum(axis=1)
         found[f"novelty@{k}"] = np.where(number > 0, summed / np.maximum(number, 1), np.nan)
-    if catalogue.categories is not None and k > 1:
+    if catalogue.categories is not None and 1 < k <= PAIRS_LIMIT:
         found[f"diversity@{k}"] = diversity(lists, catalogue.categories)
     return found
 

@@ -14,9 +14,8 @@ from training.etl.abuse import AbuseRules
 from training.etl.clean import clean as clean_frame
 from training.etl.session import SparkSettings, spark_session
 from training.etl.tables import read_table, write_parquet
+from training.jobs.outputs import DROPPED, INTERACTIONS
 from training.jobs.run import Run
-
-INTERACTIONS, DROPPED = "interactions", "dropped"
 
 
 def spark_settings(settings: Settings, scratch: Path) -> SparkSettings:

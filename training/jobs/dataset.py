@@ -13,7 +13,7 @@ from feature_repo import user_daily
 from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
 from training.datasets.user_features import UserFeatures
-from training.jobs.clean import INTERACTIONS
+from training.jobs.outputs import ACTIONS, INTERACTIONS
 from training.jobs.run import Run
 from training.jobs.split import holdout_start
 
@@ -59,14 +59,14 @@ def load(run: Run) -> DataSet:
 
 
 def user_features(run: Run, data: DataSet) -> UserFeatures:
-    """The user's daily features as of each action of ``data.train``, from the point-in-time training set; NaN for the
-    actions that it leaves out."""
-    joined = pq.read_table(run.output("training_set") / "actions.parquet", columns=["row", *FEATURES])
+    """The user's daily features as of each action of ``data.everything``, from the point-in-time training set; NaN for
+    the actions that it leaves out."""
+    joined = pq.read_table(run.output("training_set") / ACTIONS, columns=["row", *FEATURES])
     values: npt.NDArray[np.float32] = np.full((len(data.everything), len(FEATURES)), np.nan, np.float32)
     rows = joined["row"].to_numpy()
     for column, name in enumerate(FEATURES):
         values[rows, column] = joined[name].to_numpy()
-    return UserFeatures(FEATURES, values[data.everything.times < data.cut])
+    return UserFeatures(FEATURES, values)
 
 
 def folder_of_parquet(folder: Path) -> str:

@@ -1,69 +1,43 @@
-"""Steps evaluate and gate: every model on one time holdout, and the verdict."""
+"""Step evaluate: every model on one time holdout, beside the release in force and its anchor."""
 
-import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from scipy import sparse
 
 from contracts.errors import NotFoundError
-from contracts.release import CHAMPION
+from contracts.release import CHAMPION, Manifest
 from database.engine import connect
-from pipeline.user import History
+from feature_repo import user_daily
+from pipeline.user import UserContext
 from releases.pointers import Pointers
 from releases.store import DamagedReleaseError, ReleaseStore
 from training.evaluation.bootstrap import intervals
-from training.evaluation.gate import GateRules, Holdout
-from training.evaluation.gate import gate as decide
 from training.evaluation.metrics import Catalogue, Ragged, UserMetrics
 from training.evaluation.metrics import evaluate as measure
-from training.evaluation.segments import by_activity, by_gap, new_items
-from training.jobs.dataset import DataSet, load
-from training.jobs.models import progress
-from training.jobs.released import Released
+from training.jobs.dataset import DataSet, load, user_features
+from training.jobs.outputs import ANCHOR, TRAINED_TO, USERS
+from training.jobs.progress import progress
+from training.jobs.questions import Questions, ask, segments
+from training.jobs.released import DEEP, FOREST, NO_RANKER, Popularity, Released
 from training.jobs.run import Run
+from training.models import popular
 from training.models.fitted import Scores
+from training.rankers.source_files import item_columns
 
-MOST_USERS = 2000
 KS = (10, 100, 1000)
-BASELINES = ("popular", "item_knn")
-ANCHOR = "anchor"
+RANKED = {FOREST: "ranked", DEEP: "ranked_deep", "": "retrieved"}
+"""How the report calls the candidate's order under each ranker; without one it is that of retrieval."""
 
 
-def questions(data: DataSet, seed: int) -> tuple[list[History], npt.NDArray[np.float64], Ragged, npt.NDArray[np.int64]]:
-    """One question a user: an action of the holdout at random among those on an item new to the user.
-
-    What the user did before that action is the history (what serving would know), its time is now, its item the
-    target. At most MOST_USERS users at random. Returns histories, now float64[U], targets, users int64[U].
-    """
-    chance = np.random.default_rng(seed)
-    everything = data.everything
-    histories, now, targets, users = [], [], [], []
-    held_out = np.flatnonzero(everything.times >= data.cut)
-    candidates = np.unique(everything.user_of[held_out])
-    for u in chance.permutation(candidates).tolist():
-        span = slice(int(everything.indptr[u]), int(everything.indptr[u + 1]))
-        rows, times = everything.rows[span], everything.times[span]
-        _, first = np.unique(rows, return_index=True)
-        fresh = first[times[first] >= data.cut]
-        if not len(fresh):
-            continue
-        at = int(chance.choice(fresh))
-        histories.append(everything.history(u, at))
-        now.append(times[at])
-        targets.append([int(rows[at])])
-        users.append(u)
-        if len(users) == MOST_USERS:
-            break
-    return histories, np.asarray(now, np.float64), Ragged.of(targets), np.asarray(users, np.int64)
-
-
-def references(run: Run) -> dict[str, str]:
+def references(run: Run) -> dict[str, Manifest]:
     """Releases to be compared with: ``champion`` and ``anchor`` (the release that the champion's line began with).
 
-    None where there are none; a release that is gone or damaged is left out.
+    None where there are none; an anchor that is gone or damaged is left out.
     """
     store = ReleaseStore(run.settings.releases)
     engine = connect(run.settings.database_url)
@@ -73,54 +47,46 @@ def references(run: Run) -> dict[str, str]:
         engine.dispose()
     if champion is None or champion == run.id:
         return {}
-    found = {CHAMPION: champion}
-    try:
-        anchor = store.manifest(champion).notes.get(ANCHOR, champion)
-        if anchor != champion:
-            store.open(anchor)
-            found[ANCHOR] = anchor
-    except (NotFoundError, DamagedReleaseError) as error:
-        progress(f"evaluate: the anchor is left out, {error}")
+    found = {CHAMPION: store.manifest(champion)}
+    anchor = found[CHAMPION].notes.get(ANCHOR, champion)
+    if anchor != champion:
+        try:
+            found[ANCHOR] = store.manifest(anchor)
+        except (NotFoundError, DamagedReleaseError) as error:
+            progress(f"evaluate: the anchor is left out, {error}")
     return found
+
+
+def trained_to(manifest: Manifest) -> float:
+    """Epoch seconds up to which a release's weights have learned; the end of its data where it does not say."""
+    stated = manifest.notes.get(TRAINED_TO)
+    return (datetime.fromisoformat(stated) if stated else manifest.data_to).timestamp()
 
 
 def evaluate(run: Run, out: Path) -> Mapping[str, Any]:
     """Writes ``users.npz`` (per-user values ``model/metric`` and masks ``segment/name``).
 
-    Report: users, cut, models (model → metric → mean), intervals of the gate's metric, segments (name → model →
-    mean), champion, anchor.
+    Of the candidate's rankers the one with the higher mean of the gate's metric serves; on a tie the forest, which
+    needs no model server. Report: users, cut, ranker, candidate (its name among the models), models (model → metric →
+    mean), intervals of the gate's metric, segments (name → model → mean), champion, anchor, trained_to (of these two).
     """
     data = load(run)
-    histories, now, targets, users = questions(data, run.inputs.seed)
-    seen = Ragged.of([np.unique(history.rows) for history in histories])
-    release = run.output("assemble") / "release"
-    store, compared = ReleaseStore(run.settings.releases), references(run)
-    opened = {"": Released.load(release, data.items.item_ids)}
-    opened |= {name: Released.load(store.open(at), data.items.item_ids) for name, at in compared.items()}
-    asked = [("", name, name) for name in opened[""].names] + [(name, "ranked", name) for name in compared]
-    catalogue = Catalogue(popularity=data.train.counts().astype(np.float64))
-    measured: dict[str, UserMetrics] = {}
-    for of, name, title in asked if len(users) else []:
-        progress(f"evaluate: {title} on {len(users):,} users")
-        measured[title] = measure(
-            _block(opened[of], name, histories, now),
-            seen,
-            targets,
-            len(data.items),
-            KS,
-            catalogue=catalogue,
-        )
-    masks = _segments(data, histories, now, targets, users)
-    metric = run.settings.gate_metric
+    asked = ask(data, user_features(run, data), run.inputs.seed)
+    compared = references(run)
+    measured = _measure_all(run, data, asked, compared) if len(asked) else {}
+    masks, metric = segments(data, asked), run.settings.gate_metric
     held: dict[str, Any] = {f"segment/{name}": mask for name, mask in masks.items()}
     for model, of_model in measured.items():
         held |= {f"{model}/{name}": values for name, values in of_model.values.items()}
-    np.savez(out / "users.npz", **held)
+    np.savez(out / USERS, **held)
     per_user = {model: of_model.values[metric] for model, of_model in measured.items()}
-    shown = intervals(per_user, seed=run.inputs.seed) if len(users) else {}
+    shown = intervals(per_user, seed=run.inputs.seed) if len(asked) else {}
+    ranker = _better({model: float(values.mean()) for model, values in per_user.items()})
     return {
-        "users": len(users),
+        "users": len(asked),
         "cut": data.cut,
+        "ranker": ranker,
+        "candidate": RANKED.get(ranker, RANKED[""]),
         "models": {model: of_model.means() for model, of_model in measured.items()},
         "intervals": {model: [one.lower, one.upper] for model, one in shown.items()},
         "segments": {
@@ -128,45 +94,66 @@ def evaluate(run: Run, out: Path) -> Mapping[str, Any]:
             for name, mask in masks.items()
             if mask.any()
         },
-        "champion": compared.get(CHAMPION),
-        "anchor": compared.get(ANCHOR),
+        "champion": compared[CHAMPION].id if CHAMPION in compared else None,
+        "anchor": compared[ANCHOR].id if ANCHOR in compared else None,
+        "trained_to": {name: trained_to(manifest) for name, manifest in compared.items()},
     }
 
 
-def _block(
-    release: Released, name: str, histories: list[History], now: npt.NDArray[np.float64]
-) -> Callable[[int, int], Scores]:
-    return lambda start, stop: release.scores(name, histories[start:stop], now[start:stop])
+def _better(means: Mapping[str, float]) -> str:
+    """The ranker that serves."""
+    found = {ranker: means[title] for ranker, title in RANKED.items() if ranker and title in means}
+    return max(found, key=lambda ranker: found[ranker]) if found else NO_RANKER
 
 
-def _segments(
-    data: DataSet,
-    histories: list[History],
-    now: npt.NDArray[np.float64],
-    targets: Ragged,
-    users: npt.NDArray[np.int64],
-) -> dict[str, npt.NDArray[np.bool_]]:
-    if not len(users):
-        return {}
-    gaps = np.asarray([now[at] - h.times[-1] if len(h) else np.nan for at, h in enumerate(histories)])
-    masks = by_activity(data.train.lengths[users]) | by_gap(gaps)
-    return masks | new_items(targets, data.items.first_seen, data.cut)
+def _measure_all(run: Run, data: DataSet, asked: Questions, compared: Mapping[str, Manifest]) -> dict[str, UserMetrics]:
+    """The candidate's sources, its orders, and the references as they serve, with popularity as of the cut."""
+    store, seen = ReleaseStore(run.settings.releases), Ragged.of([np.unique(h.rows) for h in asked.histories])
+    catalogue = Catalogue(_categories(data), data.train.counts().astype(np.float64))
+
+    def told(title: str, score: Callable[[int, int], Scores]) -> UserMetrics:
+        progress(f"evaluate: {title} on {len(asked):,} users")
+        return measure(score, seen, asked.targets, len(data.items), KS, catalogue=catalogue)
+
+    candidate = Released.load(run.output("assemble") / "release", data.items.item_ids)
+    users = candidate.users(asked.histories, asked.now, asked.features)
+    measured = {name: told(name, partial(_proposed, candidate, name, users)) for name in candidate.sources}
+    answers = candidate.answers(users)
+    for ranker in ["", *candidate.rankers]:
+        title = RANKED[ranker]
+        measured[title] = told(title, partial(candidate.ranked, answers, ranker))
+    for name, manifest in compared.items():
+        other = Released.load(store.open(manifest.id), data.items.item_ids, manifest.ranker).counted(_popularity(data))
+        given = other.answers(other.users(asked.histories, asked.now, _features_of(manifest, asked)))
+        order = manifest.ranker if manifest.ranker in other.rankers else ""
+        measured[name] = told(name, partial(other.ranked, given, order))
+    return measured
 
 
-def gate(run: Run, out: Path) -> Mapping[str, Any]:
-    """The verdict on what ``evaluate`` measured, as ``training.evaluation.gate`` states it."""
-    held = np.load(run.output("evaluate") / "users.npz")
-    metric = run.settings.gate_metric
-    values = {name.rsplit("/", 1)[0]: held[name] for name in held.files if name.endswith(f"/{metric}")}
-    nobody: npt.NDArray[np.float64] = np.empty(0)
-    holdout = Holdout(
-        candidate=values.get("ranked", nobody),
-        baselines={name: values[name] for name in BASELINES if name in values},
-        champion=values.get(CHAMPION),
-        anchor=values.get(ANCHOR),
-        segments={n.removeprefix("segment/"): held[n] for n in held.files if n.startswith("segment/")},
-    )
-    rules = GateRules(metric=metric, margin=run.settings.gate_margin, strict=run.settings.gate_strict)
-    verdict = decide(holdout, rules)
-    (out / "gate.json").write_text(json.dumps(verdict.as_json(), indent=1))
-    return {"passed": verdict.passed, "reasons": verdict.reasons, "checks": [c.reason for c in verdict.checks]}
+def _proposed(release: Released, source: str, users: list[UserContext], start: int, stop: int) -> Scores:
+    return release.proposed(source, users[start:stop])
+
+
+def _features_of(manifest: Manifest, asked: Questions) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """float32[q, F] of the features that a release reads, in its order; NaN for one that is not computed any more."""
+    now = {feature.name: (at, feature.version) for at, feature in enumerate(user_daily.FEATURES)}
+    table = np.full((len(asked), len(manifest.features)), np.nan, np.float32)
+    for column, (name, version) in enumerate(manifest.features.items()):
+        at, computed = now.get(name, (0, None))
+        if computed == version:
+            table[:, column] = asked.features[:, at]
+    return table
+
+
+def _popularity(data: DataSet) -> Popularity:
+    """As of the cut."""
+    counted, liked = item_columns(data.train, data.items), popular.fit(data.train, data.items)
+    counts = [counted[name].to_numpy().astype(np.float32) for name in ("count", "count_7d", "count_28d")]
+    return Popularity(counts[0], counts[1], counts[2], liked.popular, liked.trending)
+
+
+def _categories(data: DataSet) -> sparse.csr_matrix:
+    items = data.items
+    ones = np.ones(len(items.category_indices))
+    shape = (len(items), max(len(items.category_names), 1))
+    return sparse.csr_matrix((ones, items.category_indices, items.category_indptr), shape=shape)

@@ -11,17 +11,17 @@ import redis
 
 from contracts.release import CHALLENGER, CHAMPION
 from database.engine import connect
+from feature_repo.daily_views import DAILY
 from feature_repo.entities import EVENT_TIMESTAMP
 from feature_repo.online import ITEM_VECTOR, USER_VECTOR, VIEWS, OnlineView
 from feature_repo.sources import Offline
 from feature_repo.store import feature_store
-from feature_repo.views import DAILY
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
 from training.feature_export.activity import seed_users
 from training.feature_export.online import daily_rows, delete_vectors, newest_of_each, vector_rows, write
 from training.jobs.dataset import FEATURES, actions_in_order, load
-from training.jobs.models import progress
+from training.jobs.progress import progress
 from training.jobs.run import Run
 
 DAY_SECONDS = 86400.0
@@ -64,7 +64,7 @@ def export(run: Run, out: Path) -> Mapping[str, Any]:
 
 def _vectors(run: Run, release: Path) -> list[tuple[OnlineView, list[str], "np.ndarray[Any, np.dtype[np.float32]]"]]:
     """Vectors of all items, and of all users as of the end of the interval."""
-    from training.jobs.released import ExportedTower
+    from training.jobs.exported import ExportedTower
 
     data = load(run)
     items = np.load(release / "vectors" / "items.npy")

@@ -15,10 +15,10 @@ from training.etl.daily import daily_counts, snapshots
 from training.etl.labels import label_impressions
 from training.etl.session import spark_session
 from training.etl.tables import read_table, write_parquet
-from training.jobs.clean import DROPPED, INTERACTIONS, spark_settings
+from training.jobs.clean import spark_settings
+from training.jobs.outputs import DROPPED, INTERACTIONS, LABELS
 from training.jobs.run import Run
 
-LABELS = "labels"
 IMPRESSIONS, SAMPLED = "impressions", "sampled negatives"
 
 

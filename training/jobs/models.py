@@ -1,20 +1,15 @@
 """Steps train_two_tower, train_als and train_item_models: candidate models, each in the layout of a release."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from training.datasets.sequences import Sequences
 from training.jobs.dataset import load, user_features
+from training.jobs.progress import progress
 from training.jobs.run import Run
 from training.models.fitted import Fitted
-
-
-def progress(line: str) -> None:
-    """A line for the person who waits, on stderr."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _export(name: str, model: Fitted, out: Path) -> None:
@@ -38,7 +33,7 @@ def train_two_tower(run: Run, out: Path) -> Mapping[str, Any]:
         seed=run.inputs.seed,
         budget_seconds=run.inputs.budget_seconds,
         progress=progress,
-        user_features=user_features(run, data),
+        user_features=user_features(run, data).keep(data.everything.times < data.cut),
     )
     fitted.export(out, model_version(run))
     (out / "curves-two_tower.json").write_text(json.dumps(fitted.curves))

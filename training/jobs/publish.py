@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 from contracts.clock import utc
 from contracts.release import Manifest
 from feature_repo.daily import feature_set
-from feature_repo.views import VERSIONS
+from feature_repo.daily_views import VERSIONS
 from pipeline.ranking_columns import RANKING_FEATURES
 from releases.store import ReleaseStore
 from training.jobs.dataset import load
-from training.jobs.evaluate import ANCHOR
+from training.jobs.outputs import ANCHOR, TRAINED_TO
 from training.jobs.run import Run
 from training.models import popular
 from training.rankers.source_files import item_columns
@@ -40,15 +40,15 @@ def manifest(run: Run) -> Manifest:
         ranking_features=RANKING_FEATURES,
         vector_size=tower["vector_size"],
         items=run.report("train_item_models")["items"],
-        ranker=run.report("train_rankers")["ranker"],
-        labels=run.report("features")["labels"],
-        ann={},
+        ranker=evaluated["ranker"],
+        labels=run.report("train_rankers")["labels"],
+        ann=run.report("assemble")["ann"],
         metrics=evaluated["models"],
         intervals={
             f"{model}/{run.settings.gate_metric}": tuple(bounds) for model, bounds in evaluated["intervals"].items()
         },
         parent=champion,
-        notes={ANCHOR: anchor, "trained_to": utc(evaluated["cut"]).isoformat()},
+        notes={ANCHOR: anchor, TRAINED_TO: utc(evaluated["cut"]).isoformat()},
     )
 
 

@@ -5,34 +5,103 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training.jobs.dataset import load
-from training.jobs.models import progress
+import numpy as np
+import pyarrow.parquet as pq
+
+from contracts.release import HISTORY_LENGTH
+from training.jobs.dataset import FEATURES, DataSet, load, user_features
+from training.jobs.models import model_version
+from training.jobs.outputs import IMPRESSIONS
+from training.jobs.progress import progress
 from training.jobs.run import Run
 from training.rankers import lambdamart
+from training.rankers.examples import Examples
+from training.rankers.pages import Pages
 from training.rankers.ranked import TOWER_SHARE, label
 from training.rankers.settings import ExampleSettings
 
 SOURCES = ("two_tower", "als", "item_knn", "sequential")
+DEEP_SHARE = 1 / 3
+"""Share of the two-tower's budget that the deep ranker has."""
+
+LATER, SHOWN = "later actions among candidates", "impressions"
+"""What the labels are: of the sources' candidates, those that the user then chose; of what was shown, the clicks."""
 
 
 def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
-    """LambdaMART on the last actions of each user before the holdout, the sources refitted without them.
+    """LambdaMART and the deep ranker on the same examples: the last actions of each user before the holdout, and the
+    pages shown to them since the third-last one, the sources refitted without these.
 
-    Report: requests, candidates, ranker (``lambdamart``, or ``none`` where there was nothing to learn from).
+    Report: requests, candidates, pages, rankers (none where there was nothing to learn from), labels.
     """
     data = load(run)
-    budget = float(run.inputs.budget_seconds)
+    budget, before = float(run.inputs.budget_seconds), data.everything.times < data.cut
     names: Mapping[str, Any] = dict.fromkeys(SOURCES)
     examples, blend = label(
-        data.train, data.items, names, ExampleSettings(), run.inputs.seed, budget * TOWER_SHARE, progress
+        data.train,
+        data.items,
+        names,
+        ExampleSettings(history=HISTORY_LENGTH),
+        run.inputs.seed,
+        budget * TOWER_SHARE,
+        progress,
+        user_features=user_features(run, data).keep(before),
+        pages=shown_pages(run, data),
     )
-    trained = bool((~examples.validates).any())
-    if trained:
+    trained = []
+    if (~examples.validates).any():
         forest = lambdamart.fit(examples, blend=blend, seed=run.inputs.seed, budget_seconds=budget, progress=progress)
         forest.export(out)
         (out / "curves-lambdamart.json").write_text(json.dumps(forest.curves))
+        _deep(run, examples, len(data.items), budget * DEEP_SHARE, out)
+        trained = ["lambdamart", "deep"]
+    pages = int(_shown(examples).sum())
     return {
-        "requests": len(examples.group),
+        "requests": len(examples.group) - pages,
         "candidates": len(examples.labels),
-        "ranker": "lambdamart" if trained else "none",
+        "pages": pages,
+        "rankers": trained,
+        "labels": " and ".join([LATER, SHOWN] if pages else [LATER]),
     }
+
+
+def _deep(run: Run, examples: Examples, items: int, seconds: float, out: Path) -> None:
+    from training.rankers import deep
+
+    fitted = deep.fit(examples, items, seed=run.inputs.seed, budget_seconds=seconds, progress=progress)
+    fitted.export(out, model_version(run))
+    (out / "curves-deep.json").write_text(json.dumps(fitted.curves))
+
+
+def _shown(examples: Examples) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which requests are pages: their items have positions, bool[g]."""
+    starts = np.cumsum(examples.group) - examples.group
+    found: np.ndarray[Any, np.dtype[np.bool_]] = examples.positions[starts] > 0
+    return found
+
+
+def shown_pages(run: Run, data: DataSet) -> Pages | None:
+    """The labelled impressions before the holdout, page by page; None where the data has none."""
+    columns = ["request_id", "user_id", "item_id", "position", "timestamp", "label", *FEATURES]
+    table = pq.read_table(run.output("training_set") / IMPRESSIONS, columns=columns)
+    times = table["timestamp"].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+    row_of = {item_id: row for row, item_id in enumerate(data.items.item_ids)}
+    rows = np.array([row_of.get(item_id, -1) for item_id in table["item_id"].to_pylist()], np.int32)
+    positions = table["position"].to_numpy()
+    requests = table["request_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    users = [data.train.user_index.get(user_id, -1) for user_id in table["user_id"].to_pylist()]
+    kept = np.flatnonzero((times < data.cut) & (rows >= 0))
+    if not len(kept):
+        return None
+    kept = kept[np.lexsort((positions[kept], requests[kept]))]
+    first = np.flatnonzero(np.diff(requests[kept], prepend=-1))
+    features = np.stack([table[name].to_numpy() for name in FEATURES], axis=1).astype(np.float32)
+    return Pages(
+        np.asarray(users, np.int64)[kept][first],
+        times[kept][first],
+        features[kept][first],
+        np.append(first, len(kept)).astype(np.int64),
+        rows[kept],
+        positions[kept].astype(np.int32),
+        table["label"].to_numpy()[kept].astype(np.int8),
+    )

@@ -11,13 +11,14 @@ from releases.pointers import Pointers
 from releases.promotion import Door
 from releases.store import ReleaseStore
 from training.evaluation.gate import Check, GateResult
-from training.jobs.assemble import CURVES, PARTS
+from training.jobs.assemble import PARTS
+from training.jobs.outputs import CURVES, VERDICT
 from training.jobs.publish import manifest
 from training.jobs.run import Run
 
 
 def _verdict(run: Run) -> GateResult:
-    stored = json.loads((run.output("gate") / "gate.json").read_text())
+    stored = json.loads((run.output("gate") / VERDICT).read_text())
     checks = tuple(Check(**check) for check in stored["checks"])
     return GateResult(stored["passed"], stored["metric"], stored["first"], checks)
 

@@ -1,131 +1,164 @@
-"""A release directory as it answers: its sources and its ranked order, over any numbering of the items."""
+"""A release directory as it answers: its sources and its rankers' orders, over any numbering of the items."""
 
-import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 
+from contracts.release import HISTORY_LENGTH
+from pipeline import ann_library
 from pipeline.artifacts import Artifacts
+from pipeline.candidates import Source
+from pipeline.lambdamart import LambdaMart
+from pipeline.request import TOTAL_CANDIDATES
 from pipeline.sources import default_sources
-from pipeline.user import History
+from pipeline.user import History, UserContext
+from training.jobs.exported import ExportedRanker, ExportedTower
 from training.models.fitted import Scores
-from training.models.two_tower import FittedTwoTower
-from training.models.two_tower.fitted import padded
-from training.rankers.lambdamart import FittedLambdaMart
+from training.rankers.order import Ranker, orders
 from training.rankers.past_requests import contexts_of
-from training.rankers.ranked import Ranked
-from training.rankers.settings import ExampleSettings
-from training.tensorflow_runtime import load
 
-tf = load()
+FOREST, DEEP, NO_RANKER = "lambdamart", "deep", "none"
+"""What a manifest calls the ranker that serves."""
 
-AT_ONCE = 512
 DEEPEST = 1000
 
 
 @dataclass(frozen=True)
-class ExportedTower:
-    """The user tower of a release, as TensorFlow Serving would run it."""
+class Answers:
+    """What the users of one set of questions would be served: candidates int32[n] a user, and scores float32[n] under
+    each ranker's name; ``""`` is the retrieval order."""
 
-    serve: Any
-    features: int
-
-    @classmethod
-    def load(cls, release: Path) -> "ExportedTower | None":
-        """The one version under ``models/user_tower``; None where the release has none."""
-        versions = sorted((release / "models" / "user_tower").glob("*"))
-        if not versions:
-            return None
-        model = tf.saved_model.load(str(versions[-1]))
-        serve = model.signatures["serving_default"]
-        return cls(_Held(model, serve), int(serve.structured_input_signature[1]["features"].shape[-1] or 0))
-
-    def vectors(
-        self,
-        histories: Sequence[History],
-        now: npt.NDArray[np.float64],
-        features: npt.NDArray[np.float32] | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """float32[b, d]; ``features`` float32[b, F], NaN (or None) where unknown."""
-        if features is None:
-            features = np.full((len(histories), self.features), np.nan, np.float32)
-        parts = []
-        for start in range(0, len(histories), AT_ONCE):
-            span = slice(start, start + AT_ONCE)
-            items, actions, ages = padded(histories[span], now[span])
-            named = {"items": items, "actions": actions, "ages": ages, "features": features[span]}
-            parts.append(self.serve({name: tf.constant(value) for name, value in named.items()}))
-        return np.concatenate(parts)
+    rows: list[npt.NDArray[np.int32]]
+    scores: list[dict[str, npt.NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
-class _Held:
-    """Keeps the loaded model alive beside its signature."""
+class Popularity:
+    """The columns of ``pipeline.items.Items`` that change with every action, float32[n] each."""
 
-    model: Any
-    signature: Any
-
-    def __call__(self, inputs: dict[str, Any]) -> npt.NDArray[np.float32]:
-        return np.asarray(self.signature(**inputs)["vector"].numpy(), np.float32)
+    count: npt.NDArray[np.float32]
+    count_7d: npt.NDArray[np.float32]
+    count_28d: npt.NDArray[np.float32]
+    popular: npt.NDArray[np.float32]
+    trending: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Released:
-    """A release directory opened for evaluation. ``rows`` int32[n] gives for each item of the asked numbering the
-    row in this release, −1 where it does not know the item."""
+    """A release directory opened for evaluation, as the gateway would open it. ``numbering`` int32[n] gives for each
+    item of the asked numbering the row in this release, −1 where it does not know the item; ``ranker`` names the one
+    that serves."""
 
     artifacts: Artifacts
+    sources: Mapping[str, Source]
     tower: ExportedTower | None
-    ranked: Ranked
-    rows: npt.NDArray[np.int32]
+    rankers: Mapping[str, Ranker]
+    ranker: str
+    numbering: npt.NDArray[np.int32]
 
     @classmethod
-    def load(cls, release: Path, item_ids: Sequence[str]) -> "Released":
-        """Opens ``release``; questions and answers are numbered by ``item_ids``."""
+    def load(cls, release: Path, item_ids: Sequence[str] | None = None, ranker: str = FOREST) -> "Released":
+        """Opens ``release``; questions and answers are numbered by ``item_ids`` (None: as it numbers its own).
+        ``ranker`` is the one that its manifest names."""
         artifacts = Artifacts.load(release)
-        tower = ExportedTower.load(release)
-        forest = release / "lambdamart" / "model.txt"
-        booster = lightgbm.Booster(model_file=str(forest)) if forest.is_file() else None
-        ranked = Ranked(
+        if item_ids is None:
+            numbering = np.arange(len(artifacts.items), dtype=np.int32)
+        else:
+            numbering = np.fromiter((artifacts.row_of.get(i, -1) for i in item_ids), np.int32, len(item_ids))
+        return cls(
             artifacts,
-            default_sources(artifacts),
-            cast("FittedTwoTower | None", tower),
-            FittedLambdaMart(booster, artifacts.blend) if booster is not None else None,
-            artifacts.blend,
-            ExampleSettings().top,
-            cast("tempfile.TemporaryDirectory[str]", None),
+            _sources(release, artifacts),
+            ExportedTower.load(release),
+            _rankers(release),
+            ranker,
+            numbering,
         )
-        rows = np.fromiter((artifacts.row_of.get(i, -1) for i in item_ids), np.int32, len(item_ids))
-        return cls(artifacts, tower, ranked, rows)
 
-    @property
-    def names(self) -> list[str]:
-        """What can be asked: every source, and ``ranked``."""
-        return [*(source.name for source in self.ranked.sources), "ranked"]
+    def counted(self, at: Popularity) -> "Released":
+        """The same with popularity of another moment, in the asked numbering. A release in force keeps its popularity
+        up to date, and a comparison needs all of one moment."""
+        known = self.numbering >= 0
 
-    def scores(self, name: str, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
-        """float32[b, n] in the asked numbering, −inf where not proposed."""
+        def own(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            found = np.zeros(len(self.artifacts.items), np.float32)
+            found[self.numbering[known]] = values[known]
+            return found
+
+        items = replace(
+            self.artifacts.items,
+            count=own(at.count),
+            count_7d=own(at.count_7d),
+            count_28d=own(at.count_28d),
+            popular=own(at.popular),
+            trending=own(at.trending),
+        )
+        artifacts = self.artifacts.with_items(items)
+        renewed = {source.name: source for source in default_sources(artifacts)}
+        kept = {"two_tower": self.sources["two_tower"]} if "two_tower" in self.sources else {}
+        return replace(self, artifacts=artifacts, sources=renewed | kept)
+
+    def users(
+        self, histories: Sequence[History], now: npt.NDArray[np.float64], features: npt.NDArray[np.float32] | None
+    ) -> list[UserContext]:
+        """Users as the request path sees them; ``features`` float32[b, F] in the order that the tower reads."""
+        if self.tower is not None and features is not None and features.shape[1] != self.tower.features:
+            features = None
         own = [self._renumbered(history) for history in histories]
-        dense = self.ranked.scores(own, now) if name == "ranked" else self._source(name, own, now)
-        known = self.rows >= 0
-        found = np.full((len(histories), len(self.rows)), -np.inf, np.float32)
-        found[:, known] = dense[:, self.rows[known]]
-        return found
+        return contexts_of(own, now, self.tower, features, HISTORY_LENGTH)
+
+    def answers(self, users: Sequence[UserContext]) -> Answers:
+        """The candidates of ``users`` in the order of every ranker."""
+        sources, blend = tuple(self.sources.values()), self.artifacts.blend
+        found = [orders(user, self.artifacts, sources, blend, self.rankers) for user in users]
+        return Answers([rows for rows, _ in found], [scores for _, scores in found])
+
+    def ranked(self, answers: Answers, name: str, start: int, stop: int) -> Scores:
+        """float32[stop − start, n] in the asked numbering, −inf where not proposed."""
+        lists = [(answers.rows[at], answers.scores[at][name]) for at in range(start, stop)]
+        return self._dense(lists)
+
+    def proposed(self, source: str, users: Sequence[UserContext]) -> Scores:
+        """float32[b, n]: one source's proposals, in the asked numbering."""
+        proposals = [self.sources[source].propose(user, DEEPEST) for user in users]
+        return self._dense([(proposal.rows, proposal.scores) for proposal in proposals])
+
+    def scores(self, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
+        """float32[b, n]: the order of the ranker that serves, user features unknown."""
+        answers = self.answers(self.users(histories, now, None))
+        return self.ranked(answers, self.ranker if self.ranker in self.rankers else "", 0, len(histories))
 
     def _renumbered(self, history: History) -> History:
-        rows = self.rows[history.rows]
+        rows = self.numbering[history.rows]
         kept = rows >= 0
         return History(rows[kept], history.actions[kept], history.times[kept], history.ordered)
 
-    def _source(self, name: str, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
-        (source,) = [source for source in self.ranked.sources if source.name == name]
-        dense = np.full((len(histories), len(self.artifacts.items)), -np.inf, np.float32)
-        for at, user in enumerate(contexts_of(histories, now, cast("FittedTwoTower | None", self.tower))):
-            proposal = source.propose(user, DEEPEST)
-            dense[at, proposal.rows] = proposal.scores
-        return dense
+    def _dense(self, lists: Sequence[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]) -> Scores:
+        own = np.full((len(lists), len(self.artifacts.items)), -np.inf, np.float32)
+        for at, (rows, scores) in enumerate(lists):
+            own[at, rows] = scores
+        known = self.numbering >= 0
+        found = np.full((len(lists), len(self.numbering)), -np.inf, np.float32)
+        found[:, known] = own[:, self.numbering[known]]
+        return found
+
+
+def _sources(release: Path, artifacts: Artifacts) -> dict[str, Source]:
+    index = None
+    if artifacts.vectors is not None and (release / "ann").is_dir():
+        index = ann_library.load(release / "ann", np.asarray(artifacts.vectors))
+    return {source.name: source for source in default_sources(artifacts, index)}
+
+
+def _rankers(release: Path) -> dict[str, Ranker]:
+    rankers: dict[str, Ranker] = {}
+    path = release / "lambdamart" / "model.txt"
+    if path.is_file():
+        forest = LambdaMart(path)
+        rankers[FOREST] = Ranker(lambda _user, _rows, features: forest.predict(features), forest.top)
+    deep = ExportedRanker.load(release)
+    if deep is not None:
+        rankers[DEEP] = Ranker(deep.score, TOTAL_CANDIDATES)
+    return rankers

@@ -33,7 +33,7 @@ STEPS = (
     Step("train_rankers", "rankers:train_rankers", ("validate_training_set",)),
     Step("assemble", "assemble:assemble", (*MODELS, "train_rankers")),
     Step("evaluate", "evaluate:evaluate", ("assemble",), always=True),
-    Step("gate", "evaluate:gate", ("evaluate",)),
+    Step("gate", "gate:gate", ("evaluate",)),
     Step("publish", "publish:publish", ("gate",), always=True),
     Step("export", "export:export", ("publish",), always=True),
     Step("register", "register:register", ("export",), always=True),

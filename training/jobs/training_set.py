@@ -9,14 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from feature_repo.daily_views import DAILY
 from feature_repo.sources import Offline
-from feature_repo.views import DAILY
 from training.jobs.dataset import actions_in_order, folder_of_parquet
-from training.jobs.features import LABELS
+from training.jobs.outputs import ACTIONS, IMPRESSIONS, LABELS
 from training.jobs.run import Run
 from training.training_set.point_in_time import training_set as join
 
-ACTIONS, IMPRESSIONS = "actions.parquet", "impressions.parquet"
 _MOMENT = pa.timestamp("us", tz="UTC")
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from contracts.events import Action
-from feature_repo.views import DAILY
+from feature_repo.daily_views import DAILY
 from training.jobs.dataset import actions_in_order
+from training.jobs.outputs import ACTIONS, IMPRESSIONS
 from training.jobs.run import Run
-from training.jobs.training_set import ACTIONS, IMPRESSIONS
 from training.validation.checkpoint import validate
 from training.validation.facts import lake_facts
 from training.validation.suites import Limits, interactions, training_rows

@@ -9,12 +9,12 @@ from pydantic import Discriminator, Field, Tag
 from contracts.requests import Accepted, EventIn
 from serving.auth.scopes import EVENTS_WRITE
 from serving.auth.verifier import Caller
-from serving.gateway.access import GatewayOf, allowed, within_limits
+from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
-from serving.gateway.bodies import JsonRoute
 from serving.gateway.events import MAXIMUM_EVENTS, EventWriter
+from serving.gateway.guarded_route import GuardedRoute
 
-router = APIRouter(route_class=JsonRoute, tags=["events"])
+router = APIRouter(route_class=GuardedRoute, tags=["events"])
 
 Many = Annotated[list[EventIn], Field(min_length=1, max_length=MAXIMUM_EVENTS)]
 Sent = Annotated[
@@ -27,7 +27,7 @@ Sent = Annotated[
 async def events(
     request: Request,
     gateway: GatewayOf,
-    caller: Annotated[Caller, Depends(allowed(EVENTS_WRITE))],
+    caller: Annotated[Caller, Depends(Allowed(EVENTS_WRITE))],
     sent: Annotated[Sent, Body()],
 ) -> Response:
     """Takes one event or a list. 202 only once Kafka has acknowledged all of them."""

@@ -10,15 +10,15 @@ from contracts.rows import Id
 from experimentation.analysis import nothing_yet
 from serving.auth.scopes import ADMIN, EXPERIMENTS_READ
 from serving.auth.verifier import Caller
-from serving.gateway.access import GatewayOf, allowed, within_limits
+from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
-from serving.gateway.bodies import JsonRoute
+from serving.gateway.guarded_route import GuardedRoute
 
-router = APIRouter(route_class=JsonRoute, tags=["experiments"])
+router = APIRouter(route_class=GuardedRoute, tags=["experiments"])
 
 ExperimentId = Annotated[Id, Path()]
-Reader = Annotated[Caller, Depends(allowed(EXPERIMENTS_READ))]
-Admin = Annotated[Caller, Depends(allowed(ADMIN))]
+Reader = Annotated[Caller, Depends(Allowed(EXPERIMENTS_READ))]
+Admin = Annotated[Caller, Depends(Allowed(ADMIN))]
 
 
 @router.get("/v1/experiments")

@@ -12,11 +12,12 @@ from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.request import Request as Question
 from serving.auth.scopes import ADMIN
 from serving.auth.verifier import Caller
-from serving.gateway.access import GatewayOf, allowed, once, within_limits
+from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
+from serving.gateway.guarded_route import GuardedRoute
 from serving.gateway.service import Gateway
 
-router = APIRouter(tags=["recommendations"])
+router = APIRouter(route_class=GuardedRoute, tags=["recommendations"])
 
 ACTION_NAMES = {code: action.value for action, code in ACTION_CODES.items()}
 
@@ -76,13 +77,12 @@ def explained(gateway: Gateway, question: Question) -> dict[str, Any]:
 async def explain(
     request: Request,
     gateway: GatewayOf,
-    caller: Annotated[Caller, Depends(allowed(ADMIN))],
+    caller: Annotated[Caller, Depends(Allowed(ADMIN))],
     user_id: Annotated[Id, Query()],
     count: Annotated[int, Query(ge=1, le=100)] = 10,
     category: Annotated[Id | None, Query()] = None,
 ) -> Response:
     """Why a user gets what they get: every stage with its time, what it kept and removed. Logs no impression."""
-    once(request, "user_id", "count", "category")
     question = Question(request.state.request_id, user_id, gateway.clock(), count, category=category)
 
     def work() -> dict[str, Any]:

@@ -14,16 +14,16 @@ from contracts.rows import Id
 from contracts.topics import CATALOGUE
 from serving.auth.scopes import CATALOGUE_WRITE, RECOMMENDATIONS_READ
 from serving.auth.verifier import Caller
-from serving.gateway.access import GatewayOf, allowed, once, within_limits
+from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
-from serving.gateway.bodies import JsonRoute
+from serving.gateway.guarded_route import GuardedRoute
 from serving.gateway.service import Gateway
 from serving.gateway.similar import similar_items
 
-router = APIRouter(route_class=JsonRoute, tags=["items"])
+router = APIRouter(route_class=GuardedRoute, tags=["items"])
 
 ItemId = Annotated[Id, Path()]
-Writer = Annotated[Caller, Depends(allowed(CATALOGUE_WRITE))]
+Writer = Annotated[Caller, Depends(Allowed(CATALOGUE_WRITE))]
 
 
 def change(gateway: Gateway, item_id: str, item: Item | None) -> None:
@@ -45,12 +45,11 @@ def known(gateway: Gateway, item_id: str) -> bool:
 async def similar(
     request: Request,
     gateway: GatewayOf,
-    caller: Annotated[Caller, Depends(allowed(RECOMMENDATIONS_READ))],
+    caller: Annotated[Caller, Depends(Allowed(RECOMMENDATIONS_READ))],
     item_id: ItemId,
     count: Annotated[int, Query(ge=1, le=100)] = 10,
 ) -> Response:
     """Items like this one."""
-    once(request, "count")
 
     def work() -> dict[str, Any]:
         within_limits(gateway, request, caller, None)

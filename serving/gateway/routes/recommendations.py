@@ -12,14 +12,14 @@ from pipeline.request import Answer
 from pipeline.request import Request as Question
 from serving.auth.scopes import RECOMMENDATIONS_READ
 from serving.auth.verifier import Caller
-from serving.gateway.access import GatewayOf, allowed, once, within_limits
+from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import impressions, respond
-from serving.gateway.bodies import JsonRoute
+from serving.gateway.guarded_route import GuardedRoute
 from serving.gateway.service import Gateway
 
-router = APIRouter(route_class=JsonRoute, tags=["recommendations"])
+router = APIRouter(route_class=GuardedRoute, tags=["recommendations"])
 
-Reader = Annotated[Caller, Depends(allowed(RECOMMENDATIONS_READ))]
+Reader = Annotated[Caller, Depends(Allowed(RECOMMENDATIONS_READ))]
 MAXIMUM_EXCLUDED = 1000
 RANK_SURFACE = "rank"
 
@@ -47,7 +47,6 @@ async def recommendations(
     exclude: Annotated[list[Id] | None, Query(max_length=MAXIMUM_EXCLUDED, description="item ids, repeatable")] = None,
 ) -> Response:
     """Items for a user, computed fresh: never empty, never an item that the user has met."""
-    once(request, "user_id", "count", "surface", "category")
     question = Question(
         request_id=request.state.request_id,
         user_id=user_id,

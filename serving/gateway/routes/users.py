@@ -12,13 +12,14 @@ from serving.auth.scopes import ADMIN
 from serving.auth.verifier import Caller
 from serving.erasure.ledger import Erasure
 from serving.erasure.online import erase_online
-from serving.gateway.access import GatewayOf, allowed, within_limits
+from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
+from serving.gateway.guarded_route import GuardedRoute
 
-router = APIRouter(tags=["users"])
+router = APIRouter(route_class=GuardedRoute, tags=["users"])
 
 UserId = Annotated[Id, Path()]
-Admin = Annotated[Caller, Depends(allowed(ADMIN))]
+Admin = Annotated[Caller, Depends(Allowed(ADMIN))]
 
 
 def _shown(erasure: Erasure) -> dict[str, Any]:
