@@ -11,8 +11,8 @@ from contracts.settings import Settings
 from experimentation.replay import Estimate, ReplayReport, replay
 from lake.store import Lake
 from pipeline.rules import default_rules
-from serving.gateway.model_client import ModelClient
 from serving.gateway.release_loading import ReleaseLoader
+from serving.gateway.served_models import Models
 
 
 def command(
@@ -25,13 +25,13 @@ def command(
 ) -> None:
     """Ask a release the requests of a day again: agreement with what was shown, NDCG on what was clicked later."""
     settings = Settings()
-    models = ModelClient(settings.model_server)
+    models = Models(settings.model_server)
     try:
         loaded = ReleaseLoader(settings.releases, models).load(release)
         served = loaded.served(loaded.artifacts.items, (), default_rules())
         lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
         report = replay(served, lake, day.date(), at_most=requests, hours=hours, seed=seed, progress=_progress)
-    except HeadwaterError as error:
+    except (HeadwaterError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     finally:

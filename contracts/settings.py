@@ -26,11 +26,6 @@ PORT_OFFSETS = {
     "kafka_controller_port": 7,
     "model_server_port": 8,
     "consumer_port": 9,
-    "airflow_log_port": 10,
-    "airflow_trigger_log_port": 11,
-    "page_port": 12,
-    "prometheus_port": 13,
-    "grafana_port": 14,
 }
 
 
@@ -57,11 +52,6 @@ class Settings(BaseSettings):
     kafka_controller_port: int = 0
     model_server_port: int = 0
     consumer_port: int = 0
-    airflow_log_port: int = 0
-    airflow_trigger_log_port: int = 0
-    page_port: int = 0
-    prometheus_port: int = 0
-    grafana_port: int = 0
 
     lake: str = Field("", description="lake root: a folder or s3://bucket/prefix; default <home>/lake")
     s3_endpoint: str = Field("", description="endpoint of an S3 server other than AWS")

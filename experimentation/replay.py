@@ -174,8 +174,7 @@ def acts_of(lake: Lake, users: Sequence[str], until: date) -> dict[str, Acts]:
     times = rows["timestamp"].cast(pa.int64()).to_numpy() / 1e6
     edges = [at for at in range(len(names)) if at == 0 or names[at] != names[at - 1]] + [len(names)]
     return {
-        names[start]: Acts(items[start:end], actions[start:end], times[start:end])
-        for start, end in pairwise(edges)
+        names[start]: Acts(items[start:end], actions[start:end], times[start:end]) for start, end in pairwise(edges)
     }
 
 

@@ -76,6 +76,24 @@ def test_a_damaged_index_is_refused(library: str, vectors: np.ndarray, tmp_path:
         ann_library.load(tmp_path, vectors[:500])
 
 
+@pytest.mark.parametrize("library", ann_library.LIBRARIES)
+def test_an_index_built_in_a_staging_folder_answers_where_it_was_moved_to(
+    library: str, vectors: np.ndarray, tmp_path: Path
+) -> None:
+    staging, final = tmp_path / ".staging" / "r1", tmp_path / "releases" / "r1"
+    ann_library.build(vectors, staging / "ann", library)
+    final.parent.mkdir()
+    staging.rename(final)
+    found = ann_library.load(final / "ann", vectors).search(vectors[17], 10)
+    assert found.rows[0] == 17
+    np.testing.assert_allclose(found.scores, vectors[found.rows] @ vectors[17], atol=1e-3)
+
+
+def test_the_default_from_five_thousand_items_on_is_an_index(vectors: np.ndarray, tmp_path: Path) -> None:
+    assert ann_library.build(vectors, tmp_path)["library"] == ann_library.default_library(ITEMS) != "exact"
+    assert ann_library.load(tmp_path, vectors).search(vectors[3], 1000).rows[0] == 3
+
+
 def test_an_index_over_other_vectors_is_refused(vectors: np.ndarray, tmp_path: Path) -> None:
     ann_library.build(vectors[:500], tmp_path, "exact")
     with pytest.raises(InvalidInputError, match="500"):

@@ -147,6 +147,24 @@ def test_an_item_of_today_is_ranked_by_its_own_vector() -> None:
     assert score == pytest.approx(40)
 
 
+def test_a_known_item_put_again_keeps_its_row_scores_and_unstated_times() -> None:
+    before = ARTIFACTS.items
+    put = [Item(item_id="i7", category=["opera", "comedy"], title="Seven"), Item(item_id="i5"), Item(item_id="late")]
+    items = before.with_put(put, NOW)
+    assert items.row_of["i7"] == 7
+    assert items.title(7) == "Seven"
+    assert items.title(5) == "i5"
+    assert items.categories_of(7) == ("opera", "comedy")
+    assert items.categories_of(5) == ()
+    others = [row for row in range(len(before)) if row not in (5, 7)]
+    assert all(items.categories_of(row) == before.categories_of(row) for row in others)
+    assert 7 in items.rows_in("opera")
+    assert 5 not in items.rows_in(before.categories_of(5)[0])
+    assert (items.popular[7], items.year[7]) == (before.popular[7], before.year[7])
+    assert len(items) == len(before) + 1
+    assert before.categories_of(7) != ("opera", "comedy")
+
+
 def test_merge_prefers_the_best_rank_then_more_sources_and_never_holds_what_is_excluded() -> None:
     user = user_of(3, 5, 8)
     proposals = {s.name: s.propose(user, 30) for s in default_sources(ARTIFACTS)}

@@ -3,9 +3,11 @@
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy
@@ -15,6 +17,10 @@ from releases.pointers import Pointers
 from serving.gateway.configuration import Configuration
 from tests.serving import toy_release
 
+if TYPE_CHECKING:
+    from tests.serving.running import RunningGateway
+
+WithChanges = Callable[..., "AbstractContextManager[RunningGateway]"]
 FIRST, SECOND, THIRD = "r00000000000a", "r00000000000b", "r00000000000c"
 
 
@@ -124,7 +130,7 @@ def world(
 
 
 @pytest.fixture(scope="module")
-def gateway(world: World) -> Iterator[object]:
+def gateway(world: World) -> "Iterator[RunningGateway]":
     from tests.serving import running  # imports kafka, whose warnings are let pass only once tests are collected
 
     with running.running_gateway(world.configuration, free_port()) as one:
@@ -133,14 +139,12 @@ def gateway(world: World) -> Iterator[object]:
 
 
 @pytest.fixture
-def with_changes(world: World):
+def with_changes(world: World) -> WithChanges:
     """A gateway on the same world with some of its configuration changed, e.g. the address of a dead server."""
-    from contextlib import contextmanager
-
     from tests.serving import running
 
     @contextmanager
-    def start(*, ready: bool = True, **changes: object):
+    def start(*, ready: bool = True, **changes: Any) -> "Iterator[RunningGateway]":
         home = world.configuration.home / uuid.uuid4().hex[:8]
         configuration = replace(world.configuration, **{"home": home} | changes)
         with running.running_gateway(configuration, free_port(), ready=ready) as one:

@@ -4,15 +4,16 @@ ROOT/vectors.npy."""
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from training import tensorflow_runtime
 
-tf = tensorflow_runtime.load(1)
+tf: Any = tensorflow_runtime.load(1)
 
 
-class UserTower(tf.Module):
+class UserTower(tf.Module):  # type: ignore[misc]
     """The mean of the history's item vectors."""
 
     def __init__(self, vectors: np.ndarray, features: int) -> None:
@@ -29,14 +30,14 @@ class UserTower(tf.Module):
             ],
         )
 
-    def _vector(self, items, actions, ages, features):
+    def _vector(self, items: Any, actions: Any, ages: Any, features: Any) -> dict[str, Any]:
         taken = tf.gather(self.vectors, items)
         used = tf.cast(tf.reduce_sum(actions, axis=1, keepdims=True) > 0, tf.float32)
         unused = 0.0 * (tf.reduce_sum(ages) + tf.cast(tf.size(features), tf.float32))
         return {"vector": tf.reduce_mean(taken, axis=1) * used + unused}
 
 
-class Ranker(tf.Module):
+class Ranker(tf.Module):  # type: ignore[misc]
     """Inner product of the history's mean with each item, plus the sum of the dynamic columns times nought."""
 
     def __init__(self, vectors: np.ndarray, columns: int) -> None:
@@ -54,7 +55,9 @@ class Ranker(tf.Module):
             ],
         )
 
-    def _scores(self, history, history_actions, history_ages, items, dynamic):
+    def _scores(
+        self, history: Any, history_actions: Any, history_ages: Any, items: Any, dynamic: Any
+    ) -> dict[str, Any]:
         user = tf.reduce_sum(tf.gather(self.vectors, history[0]), axis=0)
         unused = 0.0 * (tf.reduce_sum(history_ages) + tf.cast(tf.reduce_sum(history_actions), tf.float32))
         finite = tf.where(tf.math.is_finite(dynamic), dynamic, tf.zeros_like(dynamic))

@@ -5,13 +5,14 @@ import shutil
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer
 
 from contracts.experiment import Arm, Experiment
-from tests.serving.conftest import FIRST, SECOND, THIRD
-from tests.serving.running import wait_until
+from tests.serving.conftest import FIRST, SECOND, THIRD, WithChanges, World
+from tests.serving.running import RunningGateway, wait_until
 
 NOBODY = "127.0.0.1:9"
 
@@ -55,7 +56,9 @@ def test_kafka_down_refuses_events_at_once_and_keeps_impressions_on_disk(with_ch
         assert alone.put("/v1/items/x", json={}).status_code == 503
 
 
-def test_spilled_impressions_are_sent_by_the_next_process(with_changes: WithChanges, world: World, kafka_bootstrap: str, module_prefix: str) -> None:
+def test_spilled_impressions_are_sent_by_the_next_process(
+    with_changes: WithChanges, world: World, kafka_bootstrap: str, module_prefix: str
+) -> None:
     home = world.configuration.home / "spilling"
     with with_changes(kafka_bootstrap=NOBODY, home=home) as alone:
         request_id = alone.recommend("kept", count=2)["request_id"]
@@ -115,7 +118,9 @@ def test_a_release_swaps_in_under_load_without_a_failed_request(gateway: Running
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing", "unknown feature version"])
-def test_a_release_that_may_not_be_served_is_refused_and_the_old_one_goes_on(gateway: RunningGateway, world: World, damage: str) -> None:
+def test_a_release_that_may_not_be_served_is_refused_and_the_old_one_goes_on(
+    gateway: RunningGateway, world: World, damage: str
+) -> None:
     before = gateway.gateway.keeper.current.pointers["champion"]
     bad = world.configuration.releases / THIRD
     shutil.rmtree(bad, ignore_errors=True)

@@ -2,14 +2,17 @@
 
 import json
 import socket
+from typing import Any
 
 import httpx
 import pytest
 
 from serving.auth.issuer import Issuer
+from tests.serving.conftest import WithChanges
+from tests.serving.running import RunningGateway
 
 
-def _problem(answer: httpx.Response, status: int) -> dict[str, object]:
+def _problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     content = answer.json()
@@ -37,9 +40,25 @@ def test_odd_user_ids_are_users_like_any(gateway: RunningGateway, user_id: str) 
     assert gateway.recommend(user_id)["user_id"] == user_id
 
 
-def test_a_parameter_given_twice_is_refused(gateway: RunningGateway) -> None:
-    content = _problem(gateway.get("/v1/recommendations?user_id=a&user_id=b"), 422)
-    assert content["errors"][0]["field"] == "user_id"
+def test_a_parameter_given_twice_or_unknown_is_refused(gateway: RunningGateway) -> None:
+    for query, field in (("user_id=a&user_id=b", "user_id"), ("user_id=a&count=5&cuont=5", "cuont")):
+        content = _problem(gateway.get(f"/v1/recommendations?{query}"), 422)
+        assert [error["field"] for error in content["errors"]] == [field]
+    assert gateway.get("/v1/recommendations?user_id=a&exclude=i1&exclude=i2").status_code == 200
+
+
+def test_the_token_is_looked_at_before_anything_else(gateway: RunningGateway) -> None:
+    json_type = {"Content-Type": "application/json"}
+    weak = gateway.headers("recommendations:read")
+    for path, content, headers in (
+        ("/v1/events", b"{", json_type),
+        ("/v1/events", b"a=b", {"Content-Type": "text/plain"}),
+        ("/v1/events", b'{"colour": 1}', json_type),
+        ("/v1/events?strange=1", b"[]", json_type),
+        ("/v1/experiments", b"[" * 10_000, json_type),
+    ):
+        _problem(gateway.client.post(path, content=content, headers=headers), 401)
+        _problem(gateway.client.post(path, content=content, headers=headers | weak), 403)
 
 
 def test_a_missing_user_id_is_named(gateway: RunningGateway) -> None:
@@ -47,7 +66,10 @@ def test_a_missing_user_id_is_named(gateway: RunningGateway) -> None:
 
 
 def test_unknown_routes_and_methods(gateway: RunningGateway) -> None:
-    _problem(gateway.get("/v1/nothing"), 404)
+    for path in ("/v1/nothing", "/", "/v1/items", "/v1/recommendations/"):
+        _problem(gateway.get(path), 404)
+    for method in ("DELETE", "PATCH", "TRACE"):
+        _problem(gateway.client.request(method, "/v1/recommendations", headers=gateway.headers()), 405)
     answer = gateway.post("/v1/recommendations")
     _problem(answer, 405)
     assert "GET" in answer.headers["allow"]

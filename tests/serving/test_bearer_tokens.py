@@ -86,7 +86,7 @@ def _part(content: object) -> str:
 async def test_forged_tokens_are_refused(issuer: Issuer, verifier: Verifier) -> None:
     key = issuer.keys.current()
     public_pem = ECKey.import_key(key.as_dict(private=False)).as_pem(private=False)
-    own = ECKey.generate_key("P-256", parameters={"kid": key.kid})
+    own = ECKey.generate_key("P-256", parameters={"kid": str(key.kid)})
     good = signed(issuer)
     head, _body, signature = good.split(".")
     forged = {
@@ -116,7 +116,9 @@ async def test_forged_tokens_are_refused(issuer: Issuer, verifier: Verifier) -> 
         assert not token or token not in str(caught.value), name
 
 
-async def test_rotation_keeps_earlier_tokens_good(issuer: Issuer, verifier: Verifier, monkeypatch) -> None:
+async def test_rotation_keeps_earlier_tokens_good(
+    issuer: Issuer, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = signed(issuer)
     await verifier.caller(before)
     issuer.keys.rotate()
@@ -137,10 +139,10 @@ class _Provider:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/.well-known/openid-configuration":
-                    content = {"issuer": outer.url, "jwks_uri": f"{outer.url}/keys"}
+                    content: object = {"issuer": outer.url, "jwks_uri": f"{outer.url}/keys"}
                 else:
                     outer.asked += 1
-                    content = KeySet(outer.keys).as_dict(private=False)
+                    content = KeySet([*outer.keys]).as_dict(private=False)
                 payload = json.dumps(content).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(payload)))
@@ -172,7 +174,7 @@ def provider() -> Iterator[_Provider]:
     one.stop()
 
 
-async def test_any_oidc_issuer_by_discovery_with_rotation(provider: _Provider, monkeypatch) -> None:
+async def test_any_oidc_issuer_by_discovery_with_rotation(provider: _Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     async with httpx.AsyncClient() as client:
         verifier = Verifier(DiscoveredKeys(provider.url, client), provider.url, AUDIENCE, 30, time.time)
         assert (await verifier.caller(provider.sign(provider.keys[0]))).scopes == {"admin"}

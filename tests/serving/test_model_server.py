@@ -14,11 +14,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.protobuf import text_format  # type: ignore[import-untyped]
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from pipeline.ranking_columns import RANKING_FEATURES
 from releases.tensors import read_tensor, write_tensor
 from serving import protos
-from tests.serving import toy_release
 from tests.serving.conftest import free_port
 from tests.serving.running import model_server, wait_until
 
@@ -43,7 +44,7 @@ class Client:
             "history_actions": np.ones((1, 3), np.int32),
             "history_ages": np.ones((1, 3), np.float32),
             "items": np.arange(1, items + 1, dtype=np.int32),
-            "dynamic": np.zeros((items, len(toy_release.RANKING_FEATURES)), np.float32),
+            "dynamic": np.zeros((items, len(RANKING_FEATURES)), np.float32),
         }
         for name, array in inputs.items():
             write_tensor(array, request.inputs[name])
@@ -61,8 +62,6 @@ class Client:
         return {one.version: one.state for one in answer.model_version_status}
 
     def reload(self, text: str) -> Any:
-        from google.protobuf import text_format
-
         request = protos.model_management.ReloadConfigRequest()
         text_format.Parse(text, request.config)
         return self.models.HandleReloadConfigRequest(request, timeout=60).status

@@ -3,6 +3,8 @@
 import json
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis as redis_library
@@ -18,6 +20,9 @@ from feature_repo.redis_layout import encode_entity_key, encode_row
 from feature_repo.seen import INITIAL as NOTHING_SEEN
 from feature_repo.seen import fold as fold_seen
 from feature_repo.seen import to_features as seen_features
+from tests.serving.running import RunningGateway
+
+Acted = Callable[..., None]
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def acted(redis_url: str) -> Acted:
             )
             activity, seen = fold_activity(activity, Happening.of(event)), fold_seen(seen, Happening.of(event))
         version = int(now * 1e6)
-        row = encode_row(USER_ACTIVITY, activity_features(activity), version)
+        row: Any = encode_row(USER_ACTIVITY, activity_features(activity), version)
         row |= encode_row(USER_SEEN, seen_features(seen), version)
         with redis_library.Redis.from_url(redis_url) as client:
             client.hset(encode_entity_key(PROJECT, {"user_id": user_id}), mapping=row)
@@ -119,7 +124,9 @@ def test_explain_shows_stages_removals_and_ages(gateway: RunningGateway, acted: 
     assert content["items"][0]["features"]
 
 
-def test_impressions_arrive_with_the_features_that_ranked(gateway: RunningGateway, kafka_bootstrap: str, module_prefix: str) -> None:
+def test_impressions_arrive_with_the_features_that_ranked(
+    gateway: RunningGateway, kafka_bootstrap: str, module_prefix: str
+) -> None:
     content = gateway.recommend("shown", count=3, surface="home")
     consumer = KafkaConsumer(
         f"{module_prefix}impressions",
@@ -176,6 +183,16 @@ def test_a_new_item_is_recommended_at_once_and_a_deleted_one_never_again(gateway
     assert gateway.delete("/v1/items/brand-new").status_code == 404
     assert gateway.put("/v1/items/i50", json={}).status_code == 201
     assert "i50" in {i["item_id"] for i in gateway.recommend("nobody", count=100)["items"]}
+
+
+def test_putting_a_known_item_changes_how_it_is_called_and_where_it_belongs(gateway: RunningGateway) -> None:
+    answer = gateway.put("/v1/items/i60", json={"category": ["sport", "opera"], "title": "Sixty"})
+    assert answer.status_code == 200
+    assert "i60" in {i["item_id"] for i in gateway.recommend("nobody", count=100, category="sport")["items"]}
+    assert [i["item_id"] for i in gateway.recommend("nobody", category="opera")["items"]][:1] == ["i60"]
+    assert "i60" not in {i["item_id"] for i in gateway.recommend("nobody", count=100, category="comedy")["items"]}
+    similar = gateway.get("/v1/items/i60/similar").json()
+    assert {reason for item in similar["items"] for reason in item["reasons"]} == {"like Sixty"}
 
 
 def test_an_erased_user_is_unknown_at_once(gateway: RunningGateway, acted: Acted) -> None:

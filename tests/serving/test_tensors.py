@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ ARRAYS = [
 ] + [np.array([True, False]), np.array(3.5, np.float32), np.empty((0, 4), np.int32), np.array([b"a", b"\xff"], object)]
 
 
-def proto() -> object:
+def proto() -> Any:
     return protos.predict.PredictRequest().inputs["x"]
 
 

@@ -85,7 +85,7 @@ def write_items(directory: Path) -> None:
     stamp = pa.timestamp("us", tz="UTC")
     table = pa.table(
         {
-            "item_id": [item_id(row) for row in rows],
+            "item_id": [item_id(row) for row in range(ITEMS)],
             "category": [[CATEGORIES[row % len(CATEGORIES)]] for row in rows],
             "title": [f"Item {row}" for row in rows],
             "created_at": pa.array([DATA_TO] * ITEMS, stamp),

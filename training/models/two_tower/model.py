@@ -43,60 +43,69 @@ class TwoTower(tfrs.Model):  # type: ignore[name-defined,misc]
         )
         self._correct = tfrs.layers.loss.SamplingProbablityCorrection()
         self._every_item = len(probabilities) <= settings.full_softmax_items
+        self._bias = tf.one_hot(settings.size - 1, settings.size)
 
     def compute_loss(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Mean cross-entropy of the positions that have a target. ``inputs`` are the fields of a Batch as tensors and
-        ``negatives`` int32[M]."""
+        """Mean cross-entropy of the positions that have a target. ``inputs`` are those of ``Inputs.of``."""
         ordered = self._settings.variant != "set"
-        ids, user = inputs["items"], inputs["users"]
-        vectors = self.item_tower(tf.concat([tf.reshape(ids, [-1]), inputs["negatives"]], axis=0), training=training)
-        places = tf.size(ids)
-        size = vectors.shape[-1]
-        tokens = tf.reshape(vectors[:places], [tf.shape(ids)[0], tf.shape(ids)[1], size])
-        negatives = vectors[places:]
+        known, user = inputs["places"] > 0, inputs["users"]
+        vectors = self.item_tower(inputs["ids"], training=training)
+        tokens = tf.gather(vectors, inputs["places"])
         read = slice(None, -1) if ordered else slice(None)
         due = slice(1, None) if ordered else slice(None)
-        place = tf.range(tf.shape(ids[:, read])[1])
+        place = tf.range(tf.shape(known[:, read])[1])
         reach = place[:, None] >= place[None, :] if ordered else place[:, None] != place[None, :]
         same = user[:, read, None] == user[:, None, read]
-        allowed = tf.cast(reach[None] & same & (ids[:, None, read] > 0), tf.float32)
+        allowed = tf.cast(reach[None] & same & known[:, None, read], tf.float32)
         gaps = inputs["gaps"][:, read]
         if training and self._settings.gap_dropout:
-            kept = tf.random.uniform([tf.shape(ids)[0], 1]) >= self._settings.gap_dropout
+            kept = tf.random.uniform([tf.shape(user)[0], 1]) >= self._settings.gap_dropout
             gaps *= tf.cast(kept, gaps.dtype)
         query = self.user_tower(
             tokens[:, read], inputs["actions"][:, read], gaps, allowed, inputs["features"][:, due], training=training
         )
-        target = tf.reshape(ids[:, due], [-1])
-        valid = tf.reshape((user[:, read] == user[:, due]) & (ids[:, due] > 0), [-1])
-        query = tf.boolean_mask(tf.reshape(query, [-1, size]), valid)
-        positive = tf.boolean_mask(tf.reshape(tokens[:, due], [-1, size]), valid)
-        target = tf.boolean_mask(target, valid)
-        return self._softmax(query, positive, target, negatives, inputs["negatives"])
-
-    def _softmax(self, query: Any, positive: Any, target: Any, negatives: Any, negative_ids: Any) -> Any:
-        first = tf.reduce_sum(query * positive, axis=1)
-        others = tf.matmul(query, negatives, transpose_b=True)
+        size = vectors.shape[-1]
+        valid = tf.cast(tf.reshape((user[:, read] == user[:, due]) & known[:, due], [-1]), tf.float32)
+        positive = tf.reshape(tokens[:, due], [-1, size])
+        negatives = tf.gather(vectors, inputs["negatives"])
         if not self._every_item:
-            first = self._correct(first, tf.gather(self._probability, target))
-            others = self._correct(others, tf.gather(self._probability, negative_ids)[None])
-        others += tf.cast(target[:, None] == negative_ids[None], tf.float32) * _HIT
-        logits = tf.concat([first[:, None], others], axis=1)
-        losses = first_is_right(logits)
-        return tf.reduce_sum(losses) / tf.maximum(tf.cast(tf.size(losses), tf.float32), 1.0)
+            # A user vector's last coordinate is 1: what is added to an item's there is added to its logit.
+            rows = tf.gather(inputs["ids"], inputs["places"][:, due])
+            drawn = tf.gather(inputs["ids"], inputs["negatives"])
+            log_times = tf.math.log(inputs["times_drawn"])
+            corrected = self._correct(log_times, tf.gather(self._probability, drawn))
+            negatives += corrected[:, None] * self._bias
+            own = self._correct(tf.zeros_like(valid), tf.gather(self._probability, tf.reshape(rows, [-1])))
+            positive += own[:, None] * self._bias
+        losses = cross_entropy(tf.reshape(query, [-1, size]), positive, negatives, inputs["hits"])
+        return tf.reduce_sum(losses * valid) / tf.maximum(tf.reduce_sum(valid), 1.0)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
-def first_is_right(logits: Any) -> Any:
-    """Cross-entropy [N] of logits [N, C] whose first column is the right one. TensorFlow's own fused operation takes
-    four times as long on a CPU as its softmax, of which this is made."""
-    shares = tf.nn.softmax(logits)
+def cross_entropy(query: Any, positive: Any, negatives: Any, hits: Any) -> Any:
+    """Softmax cross-entropy float32[N] of ``query`` [N, d] with its ``positive`` [N, d] against ``negatives`` [M, d];
+    ``hits`` int32[N] is the negative that is the positive itself (-1: none), which does not compete.
+
+    TensorFlow's own operations pass over the N × M logits some fifteen times, forward and back, this five times: the
+    gradient takes the shares from the forward pass and scales the narrow factors of its products instead.
+    """
+    first = tf.reduce_sum(query * positive, axis=1)
+    hit = tf.where(hits >= 0)[:, 0]
+    at = tf.stack([hit, tf.cast(tf.gather(hits, hit), tf.int64)], axis=1)
+    logits = tf.matmul(query, negatives, transpose_b=True)
+    logits = tf.tensor_scatter_nd_update(logits, at, tf.fill(tf.shape(hit), _HIT))
+    top = tf.maximum(tf.reduce_max(logits, axis=1), first)
+    shares = tf.exp(logits - top[:, None])
+    own = tf.exp(first - top)
+    total = own + tf.reduce_sum(shares, axis=1)
 
     def gradient(upstream: Any) -> Any:
-        wrong = tf.concat([shares[:, :1] - 1.0, shares[:, 1:]], axis=1)
-        return wrong * upstream[:, None]
+        scale = (upstream / total)[:, None]
+        wrong = (upstream * (own / total - 1.0))[:, None]
+        of_query = tf.matmul(shares, negatives) * scale + wrong * positive
+        return of_query, wrong * query, tf.matmul(shares, query * scale, transpose_a=True), None
 
-    return -tf.math.log(tf.maximum(shares[:, 0], 1e-30)), gradient
+    return tf.math.log(total) - (first - top), gradient
 
 
 class Negatives:
@@ -108,17 +117,57 @@ class Negatives:
         self._count = settings.negatives
         self._random = np.random.default_rng(seed)
 
-    def draw(self) -> npt.NDArray[np.int32]:
-        """int32[M]."""
-        n = len(self._cumulative)
+    @property
+    def items(self) -> int:
+        """Items to draw from."""
+        return len(self._cumulative)
+
+    def draw(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Distinct int32[M], ascending, and how often each was drawn, float32[M]."""
+        n = self.items
         if self._all:
-            return np.arange(1, n + 1, dtype=np.int32)
+            return np.arange(1, n + 1, dtype=np.int32), np.ones(n, np.float32)
         drawn = np.searchsorted(self._cumulative, self._random.random(self._count) * self._cumulative[-1])
-        return np.asarray(np.minimum(drawn, n - 1) + 1, np.int32)
+        distinct, times = np.unique(np.minimum(drawn, n - 1) + 1, return_counts=True)
+        return distinct.astype(np.int32), times.astype(np.float32)
 
 
-def tensors(batch: Batch, negatives: npt.NDArray[np.int32]) -> dict[str, Any]:
-    """The inputs of one step."""
-    fields = {"items": batch.items, "actions": batch.actions, "gaps": batch.gaps, "users": batch.users}
-    inputs = {name: tf.constant(values) for name, values in fields.items()}
-    return inputs | {"features": tf.constant(batch.features), "negatives": tf.constant(negatives)}
+class Inputs:
+    """Makes the inputs of one step: every item of a batch goes through the item tower once."""
+
+    def __init__(self, negatives: Negatives, ordered: bool) -> None:
+        self._negatives, self._ordered = negatives, ordered
+        self._column = np.full(negatives.items + 1, -1, np.int32)
+
+    def of(self, batch: Batch) -> dict[str, Any]:
+        """``ids`` int32[U] distinct item rows + 1, the first is padding; into them index ``places`` int32[B, T] and
+        ``negatives`` int32[M], drawn ``times_drawn`` float32[M] times each; ``hits`` int32[N]: the negative that is a
+        position's target, -1 for none; ``users``, ``actions``, ``gaps``, ``features`` as in Batch."""
+        drawn, times = self._negatives.draw()
+        found = np.unique(np.concatenate(([0], batch.items.ravel(), drawn)), return_inverse=True)
+        ids, index = found[0].astype(np.int32), found[1].astype(np.int32)
+        places = batch.items.size
+        due = batch.items[:, 1:] if self._ordered else batch.items
+        self._column[drawn] = np.arange(len(drawn), dtype=np.int32)
+        hits = self._column[due.ravel()]
+        self._column[drawn] = -1
+        given = {
+            "ids": ids,
+            "places": index[1 : 1 + places].reshape(batch.items.shape),
+            "negatives": index[1 + places :],
+            "times_drawn": times,
+            "hits": hits,
+            "users": batch.users,
+            "actions": batch.actions,
+            "gaps": batch.gaps,
+            "features": batch.features,
+        }
+        return {name: tf.constant(values) for name, values in given.items()}
+
+    def signature(self, batch: Batch) -> dict[str, Any]:
+        """What every step's inputs look like: compiled once, though the number of distinct items changes."""
+        loose = ("ids", "negatives", "times_drawn")
+        return {
+            name: tf.TensorSpec([None] if name in loose else value.shape, value.dtype, name)
+            for name, value in self.of(batch).items()
+        }

@@ -16,7 +16,7 @@ from training.datasets.user_features import UserFeatures
 from training.models.fitted import Progress, silent
 from training.models.two_tower.fitted import FittedTwoTower, UserVectors
 from training.models.two_tower.item_tower import ItemTower
-from training.models.two_tower.model import Negatives, TwoTower, sampling_probabilities, tensors
+from training.models.two_tower.model import Inputs, Negatives, TwoTower, sampling_probabilities
 from training.models.two_tower.settings import TwoTowerSettings
 from training.models.two_tower.stream import Stream
 from training.models.two_tower.user_tower import UserTower
@@ -86,9 +86,9 @@ def fit(
         names = (items.category_names, features.names, settings.variant)
         return FittedTwoTower(table[1:], users, item_tower, *names, run.curves)
 
-    negatives = Negatives(probabilities, settings, seed)
+    inputs = Inputs(Negatives(probabilities, settings, seed), settings.variant != "set")
     plan = _Plan(settings, budget_seconds, max(settings.passes * stream.positions, 1.0), stream.positions)
-    _train(model, stream, negatives, plan, run, progress, lambda: validation.ndcg(fitted()))
+    _train(model, stream, inputs, plan, run, progress, lambda: validation.ndcg(fitted()))
     return fitted()
 
 
@@ -107,21 +107,22 @@ class _Plan:
 def _train(
     model: Any,
     stream: Stream,
-    negatives: Negatives,
+    inputs: Inputs,
     plan: _Plan,
     run: _Run,
     progress: Progress,
     ndcg: Callable[[], float],
 ) -> None:
     settings = plan.settings
-    step = tf.function(model.train_step)
+    batches = stream.batches()
+    step = tf.function(model.train_step, input_signature=[inputs.signature(next(batches))])
     checks = 1
-    for batch in stream.batches():
+    for batch in batches:
         done = plan.done(run)
         if done >= 1.0 and run.steps:
             break
         model.optimizer.learning_rate = settings.learning_rate * schedule(done, settings.warm_up)
-        loss = step(tensors(batch, negatives.draw()))["loss"]
+        loss = step(inputs.of(batch))["loss"]
         run.steps += 1
         run.positions += stream.batch * settings.window
         if time.monotonic() - run.reported > _REPORT_SECONDS:
