@@ -81,11 +81,6 @@ class UserActivity:
     partition: int = -1
     offset: int = -1
 
-    @property
-    def last_event_ms(self) -> int | None:
-        """When the latest action happened, epoch milliseconds; None before the first."""
-        return self.acts[-1].time_ms if self.acts else None
-
 
 INITIAL = UserActivity()
 

@@ -12,7 +12,7 @@ from contracts.clock import Clock
 from feature_repo import activity, seen, trending
 from feature_repo.activity import UserActivity
 from feature_repo.online import ITEM_DAILY, PROJECT, USER_ACTIVITY, USER_DAILY, USER_SEEN, USER_VECTOR, OnlineView
-from feature_repo.redis_layout import decode_row, decode_version, encode_entity_key, row_fields
+from feature_repo.redis_layout import decode_row, encode_entity_key, row_fields
 from feature_repo.seen import UserSeen
 
 _USER_VIEWS = (USER_ACTIVITY, USER_SEEN, USER_DAILY)
@@ -151,20 +151,3 @@ def read_trending(
     for i, day in enumerate(days):
         pipe.hgetall(trending_key(project, i % partitions, day))
     return _trending_scores(pipe.execute(), days, now)
-
-
-async def read_trending_async(
-    client: "redis.asyncio.Redis[bytes]", partitions: int, clock: Clock, *, project: str = PROJECT
-) -> dict[str, float]:
-    """As ``read_trending``, for asyncio."""
-    now = clock()
-    days = [day for day in trending.kept_days(now) for _ in range(partitions)]
-    pipe = client.pipeline(transaction=False)
-    for i, day in enumerate(days):
-        pipe.hgetall(trending_key(project, i % partitions, day))
-    return _trending_scores(await pipe.execute(), days, now)
-
-
-def stored_version(reply: Sequence[bytes | None]) -> int:
-    """The version in the answer of HMGET with ``row_fields``; 0 where there is no row."""
-    return decode_version(reply[0])

@@ -85,10 +85,3 @@ def change_users(
         if not waiting:
             return after
     raise ConflictError(f"{len(waiting)} users kept changing while they were written; write them again")
-
-
-def merge_users(
-    client: "redis.Redis[bytes]", states: Mapping[str, UserState], clock: Clock, *, project: str = PROJECT
-) -> None:
-    """Adds whole states, as a bulk load from the lake does, to what is online. Safe beside a running consumer."""
-    change_users(client, {user_id: merging(state) for user_id, state in states.items()}, clock, project=project)

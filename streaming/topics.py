@@ -1,12 +1,11 @@
 """Makes the declared topics exist as declared, when a program starts."""
 
 import socket
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from contracts.errors import ConflictError, UnavailableError
 from contracts.topics import TOPICS, Topic
@@ -75,16 +74,13 @@ def _create(admin: Any, missing: Sequence[Topic], prefix: str, replication: int)
 
 
 def _described(admin: Any, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The topics' metadata, once the broker knows all of them: a new one takes a moment to be led."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        described: list[dict[str, Any]] = admin.describe_topics(names)
-        unknown = [topic["name"] for topic in described if topic["error_code"]]
-        if not unknown:
-            return described
-        if time.monotonic() > deadline:
-            raise UnavailableError("Kafka", f"topics {', '.join(unknown)} are not led by a broker")
-        time.sleep(0.05)
+    """The topics' metadata, once every partition has a leader: a consumer that joins before is given nothing."""
+    try:
+        admin.wait_for_topics(names, timeout_ms=SETTLE_SECONDS * 1000)
+    except KafkaTimeoutError as error:
+        raise UnavailableError("Kafka", f"topics are not led by a broker ({error})") from error
+    described: list[dict[str, Any]] = admin.describe_topics(names)
+    return described
 
 
 def _compare(described: dict[str, Any], topics: Sequence[Topic], prefix: str) -> None:

@@ -1,5 +1,6 @@
 """The real servers, once a session, on free ports in a folder of their own: never those of a running stack."""
 
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,15 +17,20 @@ from stack.servers.kafka import create_topics, kafka_server
 from stack.servers.mlflow import mlflow_server
 from stack.servers.postgres import USER, create_databases, postgres_server
 from stack.servers.redis import redis_server
+from tests import reaper
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HOST = "127.0.0.1"
+REAPER: pytest.StashKey["subprocess.Popen[bytes]"] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """kafka-python reads its message schemas through a deprecated call of importlib.resources when it is imported."""
+    """What a killed session leaves is ended; and a warning that is not ours is let pass: kafka-python reads its message
+    schemas through a deprecated call of importlib.resources when it is imported.
+    """
+    config.stash[REAPER] = reaper.start()
     config.addinivalue_line(
         "filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning:(kafka|importlib.resources)"
     )

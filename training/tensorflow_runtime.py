@@ -17,6 +17,8 @@ def load(threads: int | None = None) -> Any:
     """
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # oneDNN's kernels are on by default only where the processor has AVX-512; with AVX2 they are 5-10 % quicker too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     tensorflow = importlib.import_module("tensorflow")
     if threads is not None:

@@ -40,7 +40,11 @@ def create(gateway: Gateway) -> FastAPI:
         await gateway.stop()
 
     app = FastAPI(
-        title="Headwater", version="1", description="Recommendations, fresh for every request.", lifespan=lifespan
+        title="Headwater",
+        version="1",
+        description="Recommendations, fresh for every request.",
+        lifespan=lifespan,
+        redirect_slashes=False,
     )
     app.state.gateway = gateway
     problems.install(app)

@@ -43,6 +43,11 @@ class ObservationServer:
                     case _:
                         self._reply(404, b'{"title":"Not Found","status":404}', "application/problem+json")
 
+            def do_POST(self) -> None:
+                self._reply(405, b'{"title":"Method Not Allowed","status":405}', "application/problem+json")
+
+            do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815
+
             def _reply(self, status: int, body: bytes, kind: str) -> None:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)

@@ -27,7 +27,7 @@ from pipeline.served import ServedRelease
 from pipeline.sources import default_sources
 from releases.store import DamagedReleaseError, ReleaseStore
 from serving.gateway.new_item_vectors import NewItemModel, new_item_model
-from serving.gateway.served_models import RANKER, USER_TOWER, Models, ServedRanker, ServedTower
+from serving.gateway.served_models import RANKER, USER_TOWER, ModelCalls, ServedRanker, ServedTower
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class LoadedRelease:
 class ReleaseLoader:
     """Opens releases of one store, their models behind one model server."""
 
-    def __init__(self, root: Path, models: Models, *, model_wait_seconds: float = 30.0) -> None:
+    def __init__(self, root: Path, models: ModelCalls, *, model_wait_seconds: float = 30.0) -> None:
         self._store = ReleaseStore(root)
         self._models = models
         self._model_wait_seconds = model_wait_seconds
@@ -151,6 +151,8 @@ def check_features(manifest: Manifest, known: dict[str, int] = KNOWN_VERSIONS) -
 def _index(directory: Path, artifacts: Artifacts) -> AnnIndex | None:
     if artifacts.vectors is None:
         return None
+    if not (directory / "ann").is_dir():
+        return ExactIndex(np.asarray(artifacts.vectors))
     try:
         return ann_library.load(directory / "ann", artifacts.vectors)
     except (InvalidInputError, ImportError) as error:

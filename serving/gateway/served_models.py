@@ -1,7 +1,7 @@
 """The models behind TensorFlow Serving's gRPC protocol: the ports ``UserTower`` and ``Ranker`` of one release."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,21 @@ from serving.gateway.breaker import Breaker
 
 USER_TOWER, RANKER = "user_tower", "ranker"
 SHORTEST_SECONDS = 0.001
+
+
+class ModelCalls(Protocol):
+    """Runs the models of any release, wherever they are loaded."""
+
+    def predict(
+        self, model: str, version: int, inputs: Mapping[str, npt.NDArray[Any]], output: str, timeout: float
+    ) -> npt.NDArray[Any]:
+        """One output of ``serving_default``, within ``timeout`` seconds."""
+        ...
+
+    def input_widths(self, model: str, version: int, timeout: float) -> dict[str, int]:
+        """The last dimension of every input, −1 where it is free. Raises NotFoundError for a version that is not
+        loaded, UnavailableError when nothing answers."""
+        ...
 
 
 class Models:
@@ -49,7 +64,7 @@ class Models:
 class ServedTower:
     """The user tower of one release. ``features`` names the user's batch features in the order the tower reads."""
 
-    def __init__(self, models: Models, version: int, features: Sequence[str]) -> None:
+    def __init__(self, models: ModelCalls, version: int, features: Sequence[str]) -> None:
         self._models = models
         self._version = version
         self._features = tuple(features)
@@ -73,7 +88,7 @@ class ServedRanker:
 
     name = "deep"
 
-    def __init__(self, models: Models, version: int, columns: Sequence[str], items: int, top: int = 1000) -> None:
+    def __init__(self, models: ModelCalls, version: int, columns: Sequence[str], items: int, top: int = 1000) -> None:
         """``items`` is how many the model knows: rows beyond (items of today) go as padding. Raises InvalidInputError
         for a column that is not computed here."""
         unknown = [name for name in columns if name not in RANKING_FEATURES]

@@ -25,6 +25,14 @@ from streaming.vectors import TowersInService, VectorWriter
 
 log = structlog.get_logger(__name__)
 
+METADATA_MS = 5_000
+"""How soon a new partition, or a topic that came after the consumer, is seen (kafka-python: five minutes)."""
+
+EMPTY_HANDED_SECONDS, EMPTY_HANDED_MOST_SECONDS = 5.0, 600.0
+"""A consumer without a partition joins anew after so long, then after twice as long, up to the most: kafka-python now
+and then gives out nothing when the group is formed before the topic is known, and would leave it at that.
+"""
+
 
 @dataclass(frozen=True)
 class LoopSettings:
@@ -88,6 +96,8 @@ class ConsumerLoop:
         self._assignment = _Assignment()
         self._refresh_due = 0.0
         self._failures = 0
+        self._empty_handed_since: float | None = None
+        self._patience = EMPTY_HANDED_SECONDS
         self._consumer: Any = None
 
     def run(self, stop: threading.Event) -> None:
@@ -102,6 +112,7 @@ class ConsumerLoop:
             session_timeout_ms=self._settings.session_ms,
             heartbeat_interval_ms=self._settings.heartbeat_ms,
             reconnect_backoff_max_ms=1000,
+            metadata_max_age_ms=METADATA_MS,
         )
         self._consumer.subscribe([self._topic], listener=self._assignment)
         try:
@@ -213,7 +224,20 @@ class ConsumerLoop:
         self._processor.verify()
         if self._towers is not None:
             self._towers.refresh()
+        self._join_again_if_empty_handed()
         for tp in self._consumer.assignment():
             highest = self._consumer.highwater(tp)
             if highest is not None:
                 self._metrics.lag.labels(str(tp.partition)).set(max(0, highest - self._consumer.position(tp)))
+
+    def _join_again_if_empty_handed(self) -> None:
+        now = time.monotonic()
+        if self._consumer.assignment():
+            self._empty_handed_since, self._patience = None, EMPTY_HANDED_SECONDS
+        elif self._empty_handed_since is None:
+            self._empty_handed_since = now
+        elif now - self._empty_handed_since > self._patience:
+            log.warning("no partition was assigned: joining the group anew", after_seconds=self._patience)
+            self._empty_handed_since, self._patience = now, min(2 * self._patience, EMPTY_HANDED_MOST_SECONDS)
+            self._consumer.unsubscribe()
+            self._consumer.subscribe([self._topic], listener=self._assignment)

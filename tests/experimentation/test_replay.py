@@ -14,7 +14,6 @@ from experimentation.replay import Acts, acts_of, logged_requests, ndcg, replay
 from lake.store import Lake
 from pipeline.request import UserRow
 from pipeline.served import ServedRelease
-from pipeline.user import History
 from tests.pipeline.small_release import artifacts_of, release_of
 
 DAY = date(2023, 11, 14)
@@ -100,13 +99,13 @@ def answers(served: ServedRelease, lake: Lake, user: str, count: int) -> list[st
 def test_later_clicks_tell_the_better_list(served: ServedRelease, tmp_path: Path) -> None:
     lake = lake_of(tmp_path / "plain", shown("r", "u0", ["i30"]), histories())
     best = {user: answers(served, lake, user, 3) for user in USERS}
-    poor = ["i37", "i38", "i39"]
+    poor = [item for item in served.artifacts.item_ids if not any(item in items for items in best.values())][:3]
     impressions = [row for user in USERS for row in shown(user, user, poor)]
     clicks = [acted(user, best[user][0], NOON + timedelta(minutes=5)) for user in USERS]
     report = replay(served, lake_of(tmp_path / "clicked", impressions, [*histories(), *clicks]), DAY)
     assert report.answered == 12
     assert report.ndcg.mean == pytest.approx(1.0)
-    assert report.ndcg_shown.mean == pytest.approx(sum(best[user][0] in poor for user in USERS) / 12, abs=0.7)
+    assert report.ndcg_shown.mean == 0.0
     assert report.gain.lower is not None
     assert report.gain.lower > 0
 
@@ -160,4 +159,3 @@ def test_ndcg_of_lists_worked_out_by_hand() -> None:
 def test_nobody_has_an_empty_row() -> None:
     row = Acts((), np.empty(0, np.int8), np.empty(0)).row("u", 1.0)
     assert (row.state, row.age_seconds, list(row.item_ids)) == ("missing", None, [])
-    assert len(History.empty()) == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from feature_repo.daily import feature_set
+from feature_repo.daily_views import DAILY, VERSIONS, feature_names
 from feature_repo.online import VIEWS
 from feature_repo.sources import Offline
 from feature_repo.store import feature_store

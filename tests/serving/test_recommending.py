@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -159,11 +160,11 @@ def test_an_acknowledged_event_is_in_kafka(gateway: RunningGateway, kafka_bootst
         f"{module_prefix}events",
         bootstrap_servers=kafka_bootstrap,
         auto_offset_reset="earliest",
-        consumer_timeout_ms=3000,
+        consumer_timeout_ms=10_000,
     )
-    found = [json.loads(record.value) for record in consumer]
+    found = (json.loads(record.value) for record in consumer)
+    ours = list(islice((event for event in found if event["user_id"] == "u"), 20))
     consumer.close()
-    ours = [event for event in found if event["user_id"] == "u"]
     assert [event["event_id"] for event in ours] == [f"e{i}" for i in range(20)]
     assert {event["client_id"] for event in ours} == {"tester"}
 

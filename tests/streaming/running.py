@@ -51,7 +51,7 @@ def produce(bootstrap: str, prefix: str, events: list[Event]) -> None:
     producer.close()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Polls ``condition``; AssertionError when it stays false."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -149,3 +149,40 @@ def test_a_payload_of_another_schema_version_is_read(
             producer.send(EVENTS.address(topic_prefix), payload, key=b"u1").get(10)
         wait_until(lambda: clicked(read_user(client, "u1", project=topic_prefix)) == ["i1", "i2"])
     producer.close()
+
+
+def test_a_consumer_that_is_there_before_its_topics_takes_them_up(
+    kafka_bootstrap: str, redis_url: str, client: "redis.Redis[bytes]"
+) -> None:
+    from stack.servers.kafka import create_topics
+
+    prefix = f"late{time.monotonic_ns()}."
+    with consuming(kafka_bootstrap, prefix, redis_url, time.time) as (_, health):
+        wait_until(lambda: time.monotonic() - health.beat < 1)
+        create_topics(kafka_bootstrap, prefix)
+        produce(kafka_bootstrap, prefix, [event(1)])
+        wait_until(lambda: clicked(read_user(client, "u1", project=prefix)) == ["i1"])
+
+
+def test_a_consumer_that_was_given_nothing_joins_again(
+    kafka_bootstrap: str,
+    topic_prefix: str,
+    redis_url: str,
+    client: "redis.Redis[bytes]",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from kafka.coordinator.assignors.range import RangePartitionAssignor
+
+    whole, given = RangePartitionAssignor.assign.__func__, []
+
+    def forgetful(cls: type[RangePartitionAssignor], cluster: object, members: object) -> object:
+        """Gives nothing at first, as when the topic is not known yet."""
+        given.append(whole(cls, cluster, members))
+        return whole(cls, cluster, []) if len(given) == 1 else given[-1]
+
+    monkeypatch.setattr(RangePartitionAssignor, "assign", classmethod(forgetful))
+    monkeypatch.setattr("streaming.consumer.loop.EMPTY_HANDED_SECONDS", 1.0)
+    produce(kafka_bootstrap, topic_prefix, [event(1)])
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time):
+        wait_until(lambda: clicked(read_user(client, "u1", project=topic_prefix)) == ["i1"])
+    assert len(given) > 1

@@ -26,7 +26,12 @@ class SparkSettings:
 
 @contextmanager
 def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
-    """A session in UTC without a UI, stopped at the end so that its memory returns."""
+    """A session in UTC without a UI, stopped at the end so that its memory returns. Where the process has one already,
+    that one is used and left running."""
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        yield running
+        return
     builder = (
         SparkSession.builder.appName(name)
         .master(settings.master)

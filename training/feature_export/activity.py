@@ -47,18 +47,29 @@ def state_of(events: list[Happening]) -> UserState:
     return UserState(state, met)
 
 
-def seed_users(client: "redis.Redis[bytes]", actions: pa.Table, clock: Clock) -> int:
-    """Merges the users' actions into their online state, beside a running stream. Returns the number of users.
+def seed_users(client: "redis.Redis[bytes]", actions: pa.Table, clock: Clock) -> dict[str, int]:
+    """Merges the users' actions into their online state, beside a running stream.
 
-    A repeat changes nothing. Raises UnavailableError when Redis fails.
+    Returns the version of each user's state where these actions are all that it holds, 0 where the stream knows more:
+    what is computed from ``actions`` is as fresh as a state of that version. A repeat changes nothing. Raises
+    UnavailableError when Redis fails.
     """
-    seeded, batch = 0, dict[str, Change]()
+    versions, batch = dict[str, int](), dict[str, UserState]()
     try:
         for user_id, events in happenings(actions):
-            batch[user_id] = merging(state_of(events))
+            batch[user_id] = state_of(events)
             if len(batch) == AT_ONCE:
-                seeded += len(change_users(client, batch, clock))
+                versions |= _merge(client, batch, clock)
                 batch = {}
-        return seeded + len(change_users(client, batch, clock))
+        return versions | _merge(client, batch, clock)
     except redis.RedisError as error:
         raise UnavailableError("Redis", f"{error}; the retry completes the export") from error
+
+
+def _merge(client: "redis.Redis[bytes]", states: dict[str, UserState], clock: Clock) -> dict[str, int]:
+    changes: dict[str, Change] = {user_id: merging(state) for user_id, state in states.items()}
+    after = change_users(client, changes, clock)
+    return {
+        user_id: version if state.activity.acts == states[user_id].activity.acts else 0
+        for user_id, (state, version) in after.items()
+    }

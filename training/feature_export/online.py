@@ -43,12 +43,12 @@ def daily_rows(newest: pa.Table, view: OnlineView) -> Iterator[Row]:
 
 
 def vector_rows(
-    ids: Sequence[str], vectors: npt.NDArray[np.float32], view: OnlineView, release: str, version: int
+    ids: Sequence[str], vectors: npt.NDArray[np.float32], view: OnlineView, release: str, versions: Sequence[int]
 ) -> Iterator[Row]:
-    """Rows of a vector view: ``vectors`` float32[n, d] of ``ids``."""
+    """Rows of a vector view: ``vectors`` float32[n, d] of ``ids``, each with the version of what it came from."""
     entity = view.join_keys[0]
     (name,) = view.field_names
-    for identity, vector in zip(ids, vectors, strict=True):
+    for identity, vector, version in zip(ids, vectors, versions, strict=True):
         yield {entity: identity, "release": release}, {name: vector}, version
 
 

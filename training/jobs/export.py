@@ -49,13 +49,15 @@ def export(run: Run, out: Path) -> Mapping[str, Any]:
             pq.write_table(newest, folder / f"{view}.parquet")
             written[view] = write(client, VIEWS[view], daily_rows(newest, VIEWS[view]))
             paths[view] = str(folder / f"{view}.parquet")
+        progress("export: users' recent actions")
+        held = seed_users(client, actions_in_order(run), run.settings.now())
+        written["users"] = len(held)
+        end = int(run.inputs.end.timestamp() * 1e6)
         for vectored, ids, vectors in _vectors(run, release):
             _write_vectors(folder / f"{vectored.name}.parquet", vectored, ids, vectors, run)
-            version = int(run.inputs.end.timestamp() * 1e6)
-            written[vectored.name] = write(client, vectored, vector_rows(ids, vectors, vectored, run.id, version))
+            versions = [max(held.get(one, 0), end) if vectored is USER_VECTOR else end for one in ids]
+            written[vectored.name] = write(client, vectored, vector_rows(ids, vectors, vectored, run.id, versions))
             paths[vectored.name] = str(folder / f"{vectored.name}.parquet")
-        progress("export: users' recent actions")
-        written["users"] = seed_users(client, actions_in_order(run), run.settings.now())
         written["cleaned"] = clean_up(run, client)
     with feature_store(run.settings.home / "feast" / "registry.db", paths, Offline.DUCKDB):
         (out / "views.txt").write_text("\n".join(paths))
@@ -64,13 +66,13 @@ def export(run: Run, out: Path) -> Mapping[str, Any]:
 
 def _vectors(run: Run, release: Path) -> list[tuple[OnlineView, list[str], "np.ndarray[Any, np.dtype[np.float32]]"]]:
     """Vectors of all items, and of all users as of the end of the interval."""
-    from training.jobs.exported import ExportedTower
-
     data = load(run)
     items = np.load(release / "vectors" / "items.npy")
     parts = [(ITEM_VECTOR, data.items.item_ids, items)]
-    tower = ExportedTower.load(release)
-    if tower is not None:
+    if (release / "models" / "user_tower").is_dir():
+        from training.jobs.exported import ExportedTower
+
+        tower = ExportedTower.load(release)
         progress(f"export: vectors of {data.everything.users:,} users")
         histories = [data.everything.history(u) for u in range(data.everything.users)]
         now = np.full(len(histories), run.inputs.end.timestamp())

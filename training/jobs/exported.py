@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from contracts.errors import NotFoundError
 from pipeline.user import History, UserContext
 from training.models.two_tower.fitted import padded
 from training.tensorflow_runtime import load
@@ -17,11 +18,11 @@ tf = load()
 AT_ONCE = 512
 
 
-def _signature(release: Path, name: str) -> tuple[Any, Any] | None:
-    """The one version under ``models/<name>`` and its signature; None where the release has none."""
+def _signature(release: Path, name: str) -> tuple[Any, Any]:
+    """The one version under ``models/<name>`` and its signature. Raises NotFoundError where the release has none."""
     versions = sorted((release / "models" / name).glob("*"))
     if not versions:
-        return None
+        raise NotFoundError(f"{release.name} has no model {name}")
     model = tf.saved_model.load(str(versions[-1]))
     return model, model.signatures["serving_default"]
 
@@ -35,12 +36,9 @@ class ExportedTower:
     features: int
 
     @classmethod
-    def load(cls, release: Path) -> "ExportedTower | None":
-        """None where the release has none."""
-        found = _signature(release, "user_tower")
-        if found is None:
-            return None
-        model, serve = found
+    def load(cls, release: Path) -> "ExportedTower":
+        """That of a release directory. Raises NotFoundError where it has none."""
+        model, serve = _signature(release, "user_tower")
         return cls(model, serve, int(serve.structured_input_signature[1]["features"].shape[-1] or 0))
 
     def vectors(
@@ -70,10 +68,9 @@ class ExportedRanker:
     serve: Any
 
     @classmethod
-    def load(cls, release: Path) -> "ExportedRanker | None":
-        """None where the release has none."""
-        found = _signature(release, "ranker")
-        return None if found is None else cls(*found)
+    def load(cls, release: Path) -> "ExportedRanker":
+        """That of a release directory. Raises NotFoundError where it has none."""
+        return cls(*_signature(release, "ranker"))
 
     def score(
         self, user: UserContext, rows: npt.NDArray[np.int32], features: npt.NDArray[np.float32]

@@ -24,6 +24,9 @@ SOURCES = ("two_tower", "als", "item_knn", "sequential")
 DEEP_SHARE = 1 / 3
 """Share of the two-tower's budget that the deep ranker has."""
 
+TAIL = 50
+"""Candidates a request beyond the best: the deep ranker orders all of them when it serves."""
+
 LATER, SHOWN = "later actions among candidates", "impressions"
 """What the labels are: of the sources' candidates, those that the user then chose; of what was shown, the clicks."""
 
@@ -41,7 +44,7 @@ def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
         data.train,
         data.items,
         names,
-        ExampleSettings(history=HISTORY_LENGTH),
+        ExampleSettings(history=HISTORY_LENGTH, tail=TAIL),
         run.inputs.seed,
         budget * TOWER_SHARE,
         progress,

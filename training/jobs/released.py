@@ -71,7 +71,7 @@ class Released:
         return cls(
             artifacts,
             _sources(release, artifacts),
-            ExportedTower.load(release),
+            ExportedTower.load(release) if (release / "models" / "user_tower").is_dir() else None,
             _rankers(release),
             ranker,
             numbering,
@@ -158,7 +158,6 @@ def _rankers(release: Path) -> dict[str, Ranker]:
     if path.is_file():
         forest = LambdaMart(path)
         rankers[FOREST] = Ranker(lambda _user, _rows, features: forest.predict(features), forest.top)
-    deep = ExportedRanker.load(release)
-    if deep is not None:
-        rankers[DEEP] = Ranker(deep.score, TOTAL_CANDIDATES)
+    if (release / "models" / "ranker").is_dir():
+        rankers[DEEP] = Ranker(ExportedRanker.load(release).score, TOTAL_CANDIDATES)
     return rankers

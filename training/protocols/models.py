@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from contracts.errors import InvalidInputError
 from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
 from training.models.fitted import Fitted, Progress
+from training.rankers.past_requests import asked_for
+from training.rankers.settings import ExampleSettings
 
 RANKED = "ranked"
 """Candidates blended, then the ranker, over all models fitted before it: what a user would be served."""
@@ -25,17 +28,19 @@ MODULES = {
 }
 """Model → module, in the order of training. Each is imported only when it is asked for."""
 
-SHARES = {"two_tower": 0.5, RANKED: 0.3}
+SHARES = {"two_tower": 0.6, RANKED: 0.2}
 """Shares of the whole budget; the others are counted or solved and take what they take."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """A model to be fitted: ``shown`` tells whether it is a row of the result, ``budget_seconds`` its time."""
+    """A model to be fitted: ``shown`` tells whether it is a row of the result, ``budget_seconds`` its time;
+    ``labels`` whether a ranker will learn from the last actions of each user as this model sees them."""
 
     name: str
     shown: bool
     budget_seconds: float
+    labels: bool = False
 
 
 def orders(names: str, budget_seconds: float) -> list[Order]:
@@ -54,7 +59,8 @@ def orders(names: str, budget_seconds: float) -> list[Order]:
     trained = [name for name in MODULES if name in needed]
     spare = 0.8 if RANKED not in needed else SHARES["two_tower"]
     share = {"two_tower": spare, RANKED: SHARES[RANKED] if "two_tower" in needed else 0.8}
-    return [Order(name, name in asked, share.get(name, 0.1) * budget_seconds) for name in trained]
+    labels = {"two_tower"} if RANKED in needed else set()
+    return [Order(name, name in asked, share.get(name, 0.1) * budget_seconds, name in labels) for name in trained]
 
 
 def fit(
@@ -68,6 +74,8 @@ def fit(
 ) -> Fitted:
     """Fits one model; ``ranked`` over those already ``fitted``."""
     module = import_module(MODULES[order.name])
-    given = {"seed": seed, "budget_seconds": order.budget_seconds, "progress": progress}
+    given: dict[str, Any] = {"seed": seed, "budget_seconds": order.budget_seconds, "progress": progress}
+    if order.labels and train.ordered:
+        given["held_back"] = asked_for(train, ExampleSettings())
     fit_model: Callable[..., Fitted] = module.fit_ranked if order.name == RANKED else module.fit
     return fit_model(train, items, dict(fitted), **given) if order.name == RANKED else fit_model(train, items, **given)

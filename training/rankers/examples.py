@@ -90,11 +90,14 @@ def replay(
     total: int,
     top: int,
     blend: Blend | None,
+    tail: int = 0,
+    seed: int = 0,
     progress: Progress = silent,
 ) -> Examples:
-    """Candidates, features and labels of ``requests``: the ``top`` candidates of each in retrieval order. A request
-    whose candidates hold nothing that was wanted teaches nothing and is left out."""
+    """Candidates, features and labels of ``requests``: the ``top`` candidates of each in retrieval order, and ``tail``
+    of the others at random. A request whose candidates hold nothing that was wanted teaches nothing and is left out."""
     features, labels, rows, kept = [], [], [], []
+    random = np.random.default_rng(seed)
     for done, request in enumerate(requests):
         if done % 1000 == 999:
             progress(f"rankers: {done + 1:,} of {len(requests):,} past requests replayed")
@@ -103,7 +106,9 @@ def replay(
         if not wanted.any():
             continue
         table = ranking_features(request.user, candidates, artifacts)
-        order = np.argsort(-blend.score(table), kind="stable")[:top] if blend else np.arange(min(top, len(table)))
+        order = np.argsort(-blend.score(table), kind="stable") if blend else np.arange(len(table))
+        others = order[top:]
+        order = np.concatenate([order[:top], random.choice(others, min(tail, len(others)), replace=False)])
         if not wanted[order].any():
             continue
         features.append(table[order])

@@ -45,11 +45,15 @@ def shuffled_where_unordered(sequences: Sequences, seed: int) -> Sequences:
     )
 
 
-def earlier_features(sequences: Sequences, features: UserFeatures, settings: ExampleSettings) -> UserFeatures:
-    """Those of the actions that ``Sequences.before_last`` leaves for these settings."""
+def asked_for(sequences: Sequences, settings: ExampleSettings) -> npt.NDArray[np.bool_]:
+    """The actions that become labels, bool[N]: what ``Sequences.before_last`` leaves out for these settings."""
     lengths = np.repeat(sequences.lengths, sequences.lengths)
-    asked = lengths >= settings.targets + settings.minimum_history
-    return features.keep((lengths - sequences.place > settings.targets) | ~asked)
+    return (lengths - sequences.place <= settings.targets) & (lengths >= settings.targets + settings.minimum_history)
+
+
+def earlier_features(sequences: Sequences, features: UserFeatures, settings: ExampleSettings) -> UserFeatures:
+    """Those of the actions that do not become labels."""
+    return features.keep(~asked_for(sequences, settings))
 
 
 def users_asked(sequences: Sequences, settings: ExampleSettings, seed: int) -> tuple[list[int], set[int]]:

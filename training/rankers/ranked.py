@@ -80,14 +80,15 @@ def fit_ranked(
     forest: LambdaMartSettings | None = None,
 ) -> Ranked:
     """Learns to rank what the sources among ``fitted`` find. Its labels are the last actions of each user, seen through
-    sources refitted without them; ``fitted`` themselves serve. Half of ``budget_seconds`` goes to that two-tower."""
+    sources refitted without them; ``fitted`` themselves serve. A two-tower that kept its ``earlier`` self is not
+    refitted, any other takes half of ``budget_seconds``; the forest has what is left, at least half."""
     settings = settings or ExampleSettings()
     started = time.monotonic()
     examples, blend = label(train, items, fitted, settings, seed, budget_seconds * TOWER_SHARE, progress)
     ranker = None
     if (~examples.validates).any():
         progress(f"rankers: LambdaMART learns from {len(examples.group):,} requests")
-        left = max(budget_seconds - (time.monotonic() - started), 10.0)
+        left = max(budget_seconds - (time.monotonic() - started), budget_seconds / 2)
         ranker = lambdamart.fit(
             examples, blend=blend, settings=forest, seed=seed, budget_seconds=left, progress=progress
         )
@@ -125,7 +126,11 @@ def label(
         else {"two_tower": {"user_features": earlier_features(train, user_features, settings)}}
     )
     refitted: dict[str, Fitted] = {}
-    for name in _sources_among(fitted):
+    for name, model_given in _sources_among(fitted).items():
+        before = model_given.earlier if isinstance(model_given, FittedTwoTower) else None
+        if train.ordered and before is not None and before.actions == len(earlier):
+            refitted[name] = before
+            continue
         progress(f"rankers: {name} without the last {settings.targets} actions of each user")
         model = importlib.import_module(f"training.models.{name}")
         refitted[name] = model.fit(
@@ -148,7 +153,15 @@ def label(
             replay(first, artifacts, sources, total=everything, top=everything, blend=None, progress=silent)
         )
         examples = replay(
-            requests, artifacts, sources, total=everything, top=settings.top, blend=blend, progress=progress
+            requests,
+            artifacts,
+            sources,
+            total=everything,
+            top=settings.top,
+            blend=blend,
+            tail=settings.tail,
+            seed=seed,
+            progress=progress,
         )
         if pages is not None:
             shown = page_requests(pages, train, tower, settings, seed)

@@ -8,6 +8,7 @@ class ExampleSettings:
     """``targets``: last actions of each user that become labels, the sources refitted without them. ``groups``: most
     requests replayed, drawn at random. ``top``: candidates of each kept, in retrieval order. ``blend_groups``:
     requests that the retrieval order is learned from. ``validation_share`` of the users stop the training early.
+    ``tail``: further candidates of each, at random below ``top``, for a ranker that orders all of them.
     ``history``: actions that the request path knows of a user (None: all). ``pages``: most shown pages learned from."""
 
     targets: int = 3
@@ -17,6 +18,7 @@ class ExampleSettings:
     blend_groups: int = 800
     validation_share: float = 0.1
     minimum_history: int = 2
+    tail: int = 0
     history: int | None = None
     pages: int = 2000
 

@@ -1,7 +1,7 @@
 """``/healthz``, ``/readyz`` and ``/metrics``: no token."""
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from contracts.errors import UnavailableError
@@ -38,7 +38,7 @@ async def readyz(gateway: GatewayOf) -> Response:
     )
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def prometheus(gateway: GatewayOf) -> Response:
     """For Prometheus: all workers added up."""
     return Response(metrics.exposition(gateway.configuration.metrics_directory), media_type=CONTENT_TYPE_LATEST)

@@ -55,7 +55,7 @@ def test_bots_are_dropped_whole_and_people_stay(spark: SparkSession) -> None:
         "per_minute": [interaction("minute", f"i{n}", at(1, 0, n * 0.3)) for n in range(200)],
         "per_hour": [interaction("hour", f"i{n}", at(2, 0, n * 2 + chance.random() * 1.9)) for n in range(1600)],
         "round_the_clock": [interaction("clock", f"i{n}", at(3, n % 24, chance.randint(0, 3500))) for n in range(240)],
-        "regular_intervals": [interaction("timer", f"i{n}", at(4, 0, n * 60 + chance.random())) for n in range(60)],
+        "regular_intervals": [interaction("timer", f"i{n}", at(4, 0, n * 60 + chance.random())) for n in range(61)],
         "too_fast": [interaction("spammer", f"i{n}", at(5, n // 10 * 1.7, 0.4 * (n % 10))) for n in range(100)],
         "one_item": [interaction("fan", "i0", at(chance.random() * 20)) for _ in range(40)],
     }

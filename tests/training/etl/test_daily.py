@@ -33,7 +33,8 @@ def _by_hand(entity: str, identity: str, moment: datetime, action: str | None, d
 def _snapshots(spark: SparkSession, entity: str, features: Any) -> list[Any]:
     interactions = frame(spark, ROWS)
     labels = label_impressions(frame(spark, SHOWN, Impression), interactions)
-    return snapshots(daily_counts(interactions, labels, entity), entity, features, LAST).collect()
+    rows: list[Any] = snapshots(daily_counts(interactions, labels, entity), entity, features, LAST).collect()
+    return rows
 
 
 def test_every_window_equals_a_count_over_raw_rows(spark: SparkSession) -> None:

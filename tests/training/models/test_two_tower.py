@@ -180,7 +180,25 @@ def test_gaps_are_unknown_after_the_last_action_and_logarithmic_before(ring: Seq
 
 @pytest.mark.parametrize(
     ("actions", "budget", "expected"),
-    [(1_000_000, 90.0, "pooled"), (1_000_000, 420.0, "causal"), (50_000, 90.0, "causal")],
+    [(1_000_000, 90.0, "pooled"), (1_000_000, 540.0, "causal"), (50_000, 90.0, "causal")],
 )
 def test_the_variant_follows_data_and_budget(actions: int, budget: float, expected: str) -> None:
-    assert TwoTowerSettings().resolved(actions, True, budget).variant == expected
+    assert TwoTowerSettings().resolved(actions, True, budget, 6e10).variant == expected
+
+
+def test_on_a_slower_machine_the_quick_variant_is_chosen() -> None:
+    assert TwoTowerSettings().resolved(1_000_000, True, 540.0, 6e9).variant == "pooled"
+
+
+def test_what_is_held_back_moves_the_tower_but_not_its_earlier_self(ring: Sequences, ring_items: ItemTable) -> None:
+    last_two = np.repeat(ring.lengths, ring.lengths) - ring.place <= 2
+    settings = quick("pooled", passes=4)
+    fitted = two_tower.fit(ring, ring_items, settings=settings, seed=5, budget_seconds=120, held_back=last_two)
+    earlier = fitted.earlier
+    assert earlier is not None
+    assert (earlier.actions, fitted.actions) == (len(ring) - int(last_two.sum()), len(ring))
+    history, now = [ring.history(0)], ring.times[-1:]
+    before = earlier.vectors(history, now)
+    assert np.abs(before - fitted.vectors(history, now)).max() > 1e-4
+    assert np.abs(earlier.item_vectors - fitted.item_vectors).max() > 1e-4
+    np.testing.assert_array_equal(before, earlier.vectors(history, now))

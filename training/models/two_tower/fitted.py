@@ -77,7 +77,8 @@ class UserVectors(tf.Module):  # type: ignore[name-defined,misc]
 
 @dataclass(frozen=True)
 class FittedTwoTower:
-    """``item_vectors`` float32[n, d]; ``feature_names`` the user features read, in order."""
+    """``item_vectors`` float32[n, d]; ``feature_names`` the user features read, in order; ``actions`` those it was
+    trained on. ``earlier`` is the same tower before it saw the actions that ``fit`` was told to hold back."""
 
     item_vectors: npt.NDArray[np.float32]
     users: UserVectors
@@ -86,6 +87,8 @@ class FittedTwoTower:
     feature_names: tuple[str, ...]
     variant: str
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    actions: int = 0
+    earlier: "FittedTwoTower | None" = None
 
     def vectors(
         self,

@@ -14,8 +14,9 @@ from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
 from training.datasets.user_features import UserFeatures
 from training.models.fitted import Progress, silent
-from training.models.two_tower.fitted import FittedTwoTower, UserVectors
+from training.models.two_tower.fitted import FittedTwoTower, UserVectors, padded
 from training.models.two_tower.item_tower import ItemTower
+from training.models.two_tower.machine import operations_per_second
 from training.models.two_tower.model import Inputs, Negatives, TwoTower, sampling_probabilities
 from training.models.two_tower.settings import TwoTowerSettings
 from training.models.two_tower.stream import Stream
@@ -29,6 +30,9 @@ _REPORT_SECONDS = 5.0
 _WORSE = 0.97
 """Last weights this much worse than the best ones on validation give way to them."""
 
+FINE_TUNING_RATE = 0.2
+"""Learning rate from which the last part starts, when actions were held back, of that of the first part."""
+
 
 @dataclass
 class _Run:
@@ -37,7 +41,7 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
     reported: float = field(default_factory=time.monotonic)
     positions: int = 0
-    steps: int = 0
+    compiled: dict[tuple[int, ...], Any] = field(default_factory=dict)
     best: float = -1.0
     weights: list[npt.NDArray[np.float32]] = field(default_factory=list)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: {"loss": [], "validation ndcg@10": []})
@@ -55,53 +59,91 @@ def fit(
     budget_seconds: float = 90.0,
     progress: Progress = silent,
     user_features: UserFeatures | None = None,
+    held_back: npt.NDArray[np.bool_] | None = None,
 ) -> FittedTwoTower:
     """Trains until ``budget_seconds`` or ``settings.passes`` are over, whichever comes first; the learning rate falls
-    to zero by then. Some users' last actions are left out for validation. Raises InvalidInputError without data."""
+    to zero by then. Some users' last actions are left out for validation. Actions in ``held_back`` bool[N] are trained
+    on only in the last part of the run, and the tower from before is kept: for labels that it has not seen.
+
+    Raises InvalidInputError without data."""
     if not len(sequences):
         raise InvalidInputError("interactions", "there are none, the two-tower needs some to train on")
-    settings = (settings or TwoTowerSettings()).resolved(len(sequences), sequences.ordered, budget_seconds)
+    settings = settings or TwoTowerSettings()
+    settings = settings.resolved(len(sequences), sequences.ordered, budget_seconds, operations_per_second())
     features = user_features or UserFeatures.none(len(sequences))
     mean, spread = features.scale()
     scaled = np.nan_to_num((features.values - mean) / spread, nan=0.0, posinf=0.0, neginf=0.0)
     tf.keras.utils.set_random_seed(seed)
     validation = Validation.of(sequences, settings.validation_users, seed)
-    train = sequences.keep(validation.trains)
-    stream = Stream(train, scaled[validation.trains], window=settings.window, batch=settings.batch_windows, seed=seed)
-    probabilities = sampling_probabilities(train.counts())
+    probabilities = sampling_probabilities(sequences.keep(validation.trains).counts())
     item_tower = ItemTower(items, sequences.counts() > 0, settings, seed)
     model = TwoTower(item_tower, UserTower(settings, seed), probabilities, settings)
     model.compile(
         optimizer=tf.keras.optimizers.Adam(1e-3, beta_2=0.98, global_clipnorm=settings.clip, jit_compile=False)
     )
-
-    users = UserVectors(
-        model.user_tower, item_tower.table(), mean, spread, window=settings.window, ordered=sequences.ordered
-    )
     run = _Run()
 
-    def fitted() -> FittedTwoTower:
-        table = item_tower.table()
-        users.refresh(table)
-        names = (items.category_names, features.names, settings.variant)
-        return FittedTwoTower(table[1:], users, item_tower, *names, run.curves)
+    def frozen(tower: UserTower) -> UserVectors:
+        return UserVectors(tower, item_tower.table(), mean, spread, window=settings.window, ordered=sequences.ordered)
 
-    inputs = Inputs(Negatives(probabilities, settings, seed), settings.variant != "set")
-    plan = _Plan(settings, budget_seconds, max(settings.passes * stream.positions, 1.0), stream.positions)
-    _train(model, stream, inputs, plan, run, progress, lambda: validation.ndcg(fitted()))
-    return fitted()
+    users = frozen(model.user_tower)
+
+    def fitted(seen: UserVectors, actions: int, earlier: FittedTwoTower | None = None) -> FittedTwoTower:
+        table = item_tower.table()
+        seen.refresh(table)
+        names = (items.category_names, features.names, settings.variant)
+        return FittedTwoTower(table[1:], seen, item_tower, *names, run.curves, actions, earlier)
+
+    def train(kept: npt.NDArray[np.bool_], begin: float, end: float, rate: float) -> None:
+        given = {"window": settings.window, "batch": settings.batch_windows, "seed": seed}
+        stream = Stream(sequences.keep(kept), scaled[kept], **given)
+        inputs = Inputs(Negatives(probabilities, settings, seed), settings.variant != "set")
+        passes = settings.passes * stream.positions
+        plan = _Plan(settings, budget_seconds, max(passes, 1.0), stream.positions, begin, end, rate)
+        _train(model, stream, inputs, plan, run, progress, lambda: validation.ndcg(fitted(users, 0)))
+
+    earlier = None
+    if held_back is not None and (validation.trains & ~held_back).any():
+        train(validation.trains & ~held_back, 0.0, 1.0 - settings.fine_tuning, settings.learning_rate)
+        copy = UserTower(settings, seed)
+        before = frozen(copy)
+        before.serve(*padded([], np.zeros(0)), np.zeros((0, len(mean)), np.float32))
+        for variable, trained in zip(copy.variables, model.user_tower.variables, strict=True):
+            variable.assign(trained)
+        earlier = fitted(before, int((~held_back).sum()))
+        train(validation.trains, 1.0 - settings.fine_tuning, 1.0, settings.learning_rate * FINE_TUNING_RATE)
+    else:
+        train(validation.trains, 0.0, 1.0, settings.learning_rate)
+    rate = run.positions / run.seconds()
+    run.curves["examples_per_second"] = [(run.seconds(), rate)]
+    progress(
+        f"two_tower: {settings.variant}, {run.positions / len(sequences):.1f} passes, {rate:,.0f} examples/s,"
+        f" validation ndcg@10 {run.best:.4f}, {run.seconds():.0f} s"
+    )
+    return fitted(users, len(sequences), earlier)
 
 
 @dataclass(frozen=True)
 class _Plan:
+    """The part of a run from ``begin`` to ``end``, shares of time and of passes; ``rate`` is its highest learning
+    rate."""
+
     settings: TwoTowerSettings
     budget_seconds: float
     planned: float
     a_pass: int
+    begin: float
+    end: float
+    rate: float
 
     def done(self, run: "_Run") -> float:
         """Share of the run that is over, by time or by passes."""
         return max(run.seconds() / max(self.budget_seconds, 1e-9), run.positions / self.planned)
+
+    def learning_rate(self, done: float) -> float:
+        """The rate at ``done`` of the run; only a part that starts from nothing warms up."""
+        within = (done - self.begin) / (self.end - self.begin)
+        return self.rate * schedule(within, self.settings.warm_up if not self.begin else 0.0)
 
 
 def _train(
@@ -115,15 +157,19 @@ def _train(
 ) -> None:
     settings = plan.settings
     batches = stream.batches()
-    step = tf.function(model.train_step, input_signature=[inputs.signature(next(batches))])
-    checks = 1
-    for batch in batches:
+    first = next(batches)
+    # The parts of a run share one compiled step.
+    step = run.compiled.setdefault(
+        first.items.shape, tf.function(model.train_step, input_signature=[inputs.signature(first)])
+    )
+    checks = int(plan.begin * settings.validations) + 1
+    run.best = -1.0
+    for steps, batch in enumerate(batches):
         done = plan.done(run)
-        if done >= 1.0 and run.steps:
+        if done >= plan.end and steps:
             break
-        model.optimizer.learning_rate = settings.learning_rate * schedule(done, settings.warm_up)
+        model.optimizer.learning_rate = plan.learning_rate(done)
         loss = step(inputs.of(batch))["loss"]
-        run.steps += 1
         run.positions += stream.batch * settings.window
         if time.monotonic() - run.reported > _REPORT_SECONDS:
             _report(run, float(loss), plan, progress)
@@ -134,12 +180,6 @@ def _train(
     if last < _WORSE * run.best:
         for variable, value in zip(model.trainable_variables, run.weights, strict=True):
             variable.assign(value)
-    rate = run.positions / run.seconds()
-    run.curves["examples_per_second"] = [(run.seconds(), rate)]
-    progress(
-        f"two_tower: {settings.variant}, {run.positions / plan.a_pass:.1f} passes, {rate:,.0f} examples/s,"
-        f" validation ndcg@10 {run.best:.4f}, {run.seconds():.0f} s"
-    )
 
 
 def schedule(done: float, warm_up: float) -> float:
