@@ -18,7 +18,7 @@ from training.models import two_tower
 from training.models.two_tower import TwoTowerSettings
 from training.tensorflow_runtime import load, load_recommenders
 
-TUTORIAL_BATCH = 4096
+TUTORIAL_BATCH = 8192
 TUTORIAL_SIZE = 32
 
 

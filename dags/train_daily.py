@@ -107,11 +107,11 @@ def train_daily() -> None:
     def train_item_models(run: str) -> dict[str, Any]:
         return perform(run, "train_item_models")
 
-    @task(doc_md="Rankers on blended candidates of sources that have not seen the labels.")
+    @task(doc_md="LambdaMART and the deep ranker on candidates of sources that have not seen the labels.")
     def train_rankers(run: str) -> dict[str, Any]:
         return perform(run, "train_rankers")
 
-    @task(doc_md="One directory in the layout of a release.")
+    @task(doc_md="One directory in the layout of a release, with its index.")
     def assemble(run: str) -> dict[str, Any]:
         return perform(run, "assemble")
 

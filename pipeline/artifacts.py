@@ -123,7 +123,7 @@ class Artifacts:
 
 
 def _vectors(path: Path) -> npt.NDArray[np.float32] | None:
-    return np.load(path, mmap_mode="r") if path.exists() else None
+    return np.load(path, mmap_mode="r").view(np.ndarray) if path.exists() else None
 
 
 def _sequential(directory: Path) -> SequentialWeights | None:
@@ -144,7 +144,7 @@ def _als(directory: Path) -> AlsFactors | None:
         return None
     settings = json.loads((directory / "settings.json").read_text())
     return AlsFactors(
-        np.load(directory / "items.npy", mmap_mode="r"),
+        np.load(directory / "items.npy", mmap_mode="r").view(np.ndarray),
         np.load(directory / "gram.npy"),
         float(settings["alpha"]),
         float(settings["regularisation"]),

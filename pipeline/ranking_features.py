@@ -71,7 +71,12 @@ def _source_scores(source: str, user: UserContext, rows: _Rows, artifacts: Artif
 
 def _ranks(score: _Column) -> npt.NDArray[np.intp]:
     """How many candidates score strictly higher."""
-    return len(score) - np.searchsorted(np.sort(score), score, side="right")
+    order = np.argsort(-score)
+    falling = score[order]
+    first = np.concatenate(([True], falling[1:] != falling[:-1]))
+    ranks = np.empty(len(score), np.intp)
+    ranks[order] = np.maximum.accumulate(np.where(first, np.arange(len(score)), 0))
+    return ranks
 
 
 def _row_of(matrix: SparseRows | None, source: int, rows: _Rows) -> _Column:

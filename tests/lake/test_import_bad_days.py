@@ -1,4 +1,4 @@
-"""Tables as bad days bring them: repeated rows, one user with most of them, a poor catalogue; nothing is lost or double."""
+"""Tables as bad days bring them: repeated rows, one busy user, a poor catalogue; nothing is lost and nothing double."""
 
 import random
 from collections import Counter

@@ -21,7 +21,8 @@ def vectors() -> np.ndarray:
     random = np.random.default_rng(7)
     centres = random.standard_normal((60, SIZE))
     points = centres[random.integers(0, 60, ITEMS)] + 0.5 * random.standard_normal((ITEMS, SIZE))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    unit: np.ndarray = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 @pytest.fixture(scope="module", params=ann_library.LIBRARIES)

@@ -48,7 +48,7 @@ def test_content_that_does_not_fill_the_shape_is_refused() -> None:
 
 
 def test_the_request_path_comes_without_tensorflow_and_pandas() -> None:
-    heavy = ("tensorflow", "pandas", "feast", "mlflow", "pyspark")
+    heavy = ("tensorflow", "tensorflow_serving", "pandas", "feast", "mlflow", "pyspark", "scipy", "duckdb", "lightgbm")
     code = f"import sys, serving.gateway.worker\nprint([m for m in {heavy} if m in sys.modules])"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

@@ -13,6 +13,7 @@ from pipeline.ranking_features import RANKING_FEATURES, ranking_features
 from pipeline.sources import DEFAULT_QUOTAS
 from pipeline.user import History, UserContext
 from training.models.fitted import Progress, silent
+from training.rankers.one_thread import one_thread
 
 
 @dataclass(frozen=True)
@@ -98,23 +99,24 @@ def replay(
     of the others at random. A request whose candidates hold nothing that was wanted teaches nothing and is left out."""
     features, labels, rows, kept = [], [], [], []
     random = np.random.default_rng(seed)
-    for done, request in enumerate(requests):
-        if done % 1000 == 999:
-            progress(f"rankers: {done + 1:,} of {len(requests):,} past requests replayed")
-        candidates = candidates_of(request.user, sources, total)
-        wanted = np.isin(candidates.rows, request.wanted)
-        if not wanted.any():
-            continue
-        table = ranking_features(request.user, candidates, artifacts)
-        order = np.argsort(-blend.score(table), kind="stable") if blend else np.arange(len(table))
-        others = order[top:]
-        order = np.concatenate([order[:top], random.choice(others, min(tail, len(others)), replace=False)])
-        if not wanted[order].any():
-            continue
-        features.append(table[order])
-        labels.append(wanted[order].astype(np.int8))
-        rows.append(candidates.rows[order])
-        kept.append(request)
+    with one_thread():
+        for done, request in enumerate(requests):
+            if done % 1000 == 999:
+                progress(f"rankers: {done + 1:,} of {len(requests):,} past requests replayed")
+            candidates = candidates_of(request.user, sources, total)
+            wanted = np.isin(candidates.rows, request.wanted)
+            if not wanted.any():
+                continue
+            table = ranking_features(request.user, candidates, artifacts)
+            order = np.argsort(-blend.score(table), kind="stable") if blend else np.arange(len(table))
+            others = order[top:]
+            order = np.concatenate([order[:top], random.choice(others, min(tail, len(others)), replace=False)])
+            if not wanted[order].any():
+                continue
+            features.append(table[order])
+            labels.append(wanted[order].astype(np.int8))
+            rows.append(candidates.rows[order])
+            kept.append(request)
     shown = np.concatenate(rows) if rows else np.empty(0, np.int32)
     return Examples(
         features=np.concatenate(features) if features else np.empty((0, len(RANKING_FEATURES)), np.float32),

@@ -1,6 +1,7 @@
 """What a user would be served, without business rules: candidates of all sources blended, then the ranker."""
 
 import importlib
+import math
 import tempfile
 import time
 import weakref
@@ -26,12 +27,14 @@ from training.rankers import lambdamart
 from training.rankers.blend import fit_blend
 from training.rankers.examples import Examples, joined, replay
 from training.rankers.lambdamart import FittedLambdaMart
+from training.rankers.one_thread import one_thread
 from training.rankers.order import Ranker, orders
 from training.rankers.pages import Pages, page_requests, replay_pages
 from training.rankers.past_requests import contexts_of, earlier_features, past_requests, shuffled_where_unordered
 from training.rankers.settings import ExampleSettings, LambdaMartSettings
 from training.rankers.source_files import write_sources
 
+RANKED_AT = 10
 TOWER_SHARE = 0.5
 """Share of the budget for the two-tower that has not seen the labels."""
 
@@ -55,9 +58,11 @@ class Ranked:
         dense = np.full((len(histories), len(self.artifacts.items)), -np.inf, np.float32)
         forest = self.ranker
         rankers = {} if forest is None else {"": Ranker(lambda _user, _rows, table: forest.score(table), self.top)}
-        for at, user in enumerate(contexts_of(histories, now, self.tower)):
-            rows, found = orders(user, self.artifacts, self.sources, self.blend, rankers)
-            dense[at, rows] = found[""]
+        users = contexts_of(histories, now, self.tower)
+        with one_thread():
+            for at, user in enumerate(users):
+                rows, found = orders(user, self.artifacts, self.sources, self.blend, rankers)
+                dense[at, rows] = found[""]
         return dense
 
     def export(self, release_dir: Path) -> None:
@@ -92,6 +97,10 @@ def fit_ranked(
         ranker = lambdamart.fit(
             examples, blend=blend, settings=forest, seed=seed, budget_seconds=left, progress=progress
         )
+        retrieved, forested = retrieval_ndcg(examples, blend), _best(ranker)
+        if retrieved > forested:
+            progress(f"rankers: the retrieval order stays, NDCG@10 {retrieved:.4f} against LambdaMART's {forested:.4f}")
+            ranker = None
     release = tempfile.TemporaryDirectory(prefix="headwater-ranked-")
     write_sources(Path(release.name), train, items, _sources_among(fitted))
     artifacts = Artifacts.load(Path(release.name))
@@ -100,6 +109,26 @@ def fit_ranked(
     ranked = Ranked(artifacts, sources, tower, ranker, blend, settings.top, release, curves)
     weakref.finalize(ranked, release.cleanup)
     return ranked
+
+
+def _best(forest: FittedLambdaMart) -> float:
+    """The best validation NDCG@10 of its curve; without a validation it is trusted."""
+    return max((value for _, value in forest.curves["validation ndcg@10"]), default=math.inf)
+
+
+def retrieval_ndcg(examples: Examples, blend: Blend | None) -> float:
+    """NDCG@10 of the retrieval order on the validating requests, each with one wanted candidate or more (the best
+    placed counts); 0 where there is no blend."""
+    if blend is None or not examples.validates.any():
+        return 0.0
+    chosen = examples.where(examples.validates)
+    gains, stop = [], np.cumsum(chosen.group)
+    for end, size in zip(stop.tolist(), chosen.group.tolist(), strict=True):
+        span = slice(end - size, end)
+        order = np.argsort(-blend.score(chosen.features[span]), kind="stable")
+        rank = int(np.argmax(chosen.labels[span][order] > 0))
+        gains.append(1.0 / np.log2(rank + 2.0) if rank < RANKED_AT else 0.0)
+    return float(np.mean(gains))
 
 
 def label(

@@ -7,7 +7,6 @@ from fastapi.responses import Response
 
 from contracts.experiment import Experiment
 from contracts.rows import Id
-from experimentation.analysis import nothing_yet
 from serving.auth.scopes import ADMIN, EXPERIMENTS_READ
 from serving.auth.verifier import Caller
 from serving.gateway.access import Allowed, GatewayOf, within_limits
@@ -71,6 +70,8 @@ async def metrics(request: Request, gateway: GatewayOf, caller: Reader, experime
 
     def work() -> dict[str, Any]:
         within_limits(gateway, request, caller, None)
+        from experimentation.analysis import nothing_yet  # brings DuckDB, which no other route needs
+
         running = gateway.experiments.get(experiment_id)
         return gateway.experiments.last_look(experiment_id) or nothing_yet(running)
 

@@ -142,7 +142,7 @@ class _Plan:
 
     def learning_rate(self, done: float) -> float:
         """The rate at ``done`` of the run; only a part that starts from nothing warms up."""
-        within = (done - self.begin) / (self.end - self.begin)
+        within = max((done - self.begin) / (self.end - self.begin), 0.0)
         return self.rate * schedule(within, self.settings.warm_up if not self.begin else 0.0)
 
 
