@@ -1,19 +1,22 @@
 """``headwater token``: a token alone on stdout."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from joserfc import jwt
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli.token import app
 from serving.auth.scopes import DEFAULT_SCOPES
 from serving.auth.signing_keys import SigningKeys
 
+Run = Callable[..., Result]
+
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("HEADWATER_HOME", str(tmp_path))
     return lambda *words: CliRunner().invoke(app, list(words))
 
@@ -22,7 +25,7 @@ def decoded(tmp_path: Path, token: str) -> dict[str, object]:
     return dict(jwt.decode(token, SigningKeys(tmp_path / "issuer" / "keys").public(), ["ES256"]).claims)
 
 
-def test_a_token_alone_on_stdout_with_every_scope_but_admin(run, tmp_path: Path) -> None:
+def test_a_token_alone_on_stdout_with_every_scope_but_admin(run: Run, tmp_path: Path) -> None:
     result = run()
     assert result.exit_code == 0
     assert result.stdout.count("\n") == 1
@@ -33,19 +36,19 @@ def test_a_token_alone_on_stdout_with_every_scope_but_admin(run, tmp_path: Path)
     assert claims["aud"] == "headwater"
 
 
-def test_scope_and_subject_are_as_asked(run, tmp_path: Path) -> None:
+def test_scope_and_subject_are_as_asked(run: Run, tmp_path: Path) -> None:
     claims = decoded(tmp_path, run("--scope", "admin events:write", "--subject", "ann").stdout.strip())
     assert (claims["scope"], claims["sub"]) == ("admin events:write", "ann")
 
 
-def test_an_unknown_scope_is_wrong_usage_with_one_sentence(run) -> None:
+def test_an_unknown_scope_is_wrong_usage_with_one_sentence(run: Run) -> None:
     result = run("--scope", "root")
     assert result.exit_code == 2
     assert "recommendations:read" in result.stderr
     assert result.stdout == ""
 
 
-def test_the_key_stays_the_same(run, tmp_path: Path) -> None:
+def test_the_key_stays_the_same(run: Run, tmp_path: Path) -> None:
     kids = {
         json.dumps(
             jwt.decode(run().stdout.strip(), SigningKeys(tmp_path / "issuer" / "keys").public(), ["ES256"]).header

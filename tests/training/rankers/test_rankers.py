@@ -185,4 +185,6 @@ def test_ranked_beats_the_source_it_ranks_and_exports_what_it_serves(tmp_path: P
     loss = tried["denied"]["ndcg_change"]
     assert isinstance(loss, Interval)
     assert loss.upper < 0
-    assert tried["denied"]["coverage"] <= 20 / ITEMS
+    coverage = tried["denied"]["coverage"]
+    assert isinstance(coverage, float)
+    assert coverage <= 20 / ITEMS

@@ -41,6 +41,7 @@ class _Run:
     started: float = field(default_factory=time.monotonic)
     reported: float = field(default_factory=time.monotonic)
     positions: int = 0
+    compiled_after: tuple[float, int] = (0.0, 0)
     compiled: dict[tuple[int, ...], Any] = field(default_factory=dict)
     best: float = -1.0
     weights: list[npt.NDArray[np.float32]] = field(default_factory=list)
@@ -48,6 +49,13 @@ class _Run:
 
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+    def rate(self) -> float:
+        """Positions a second after the first step, which compiles; of a run of one step, with it."""
+        seconds, positions = self.compiled_after
+        if self.positions == positions:
+            return self.positions / self.seconds()
+        return (self.positions - positions) / (self.seconds() - seconds)
 
 
 def fit(
@@ -114,7 +122,7 @@ def fit(
         train(validation.trains, 1.0 - settings.fine_tuning, 1.0, settings.learning_rate * FINE_TUNING_RATE)
     else:
         train(validation.trains, 0.0, 1.0, settings.learning_rate)
-    rate = run.positions / run.seconds()
+    rate = run.rate()
     run.curves["examples_per_second"] = [(run.seconds(), rate)]
     progress(
         f"two_tower: {settings.variant}, {run.positions / len(sequences):.1f} passes, {rate:,.0f} examples/s,"
@@ -171,6 +179,8 @@ def _train(
         model.optimizer.learning_rate = plan.learning_rate(done)
         loss = step(inputs.of(batch))["loss"]
         run.positions += stream.batch * settings.window
+        if not run.compiled_after[1]:
+            run.compiled_after = (run.seconds(), run.positions)
         if time.monotonic() - run.reported > _REPORT_SECONDS:
             _report(run, float(loss), plan, progress)
         if done >= checks / settings.validations:
@@ -205,6 +215,6 @@ def _report(run: _Run, loss: float, plan: _Plan, progress: Progress) -> None:
     latest = f", validation ndcg@10 {validations[-1][1]:.4f}" if validations else ""
     progress(
         f"two_tower: {plan.settings.variant}, pass {run.positions / plan.a_pass:.1f},"
-        f" {run.positions / run.seconds():,.0f} examples/s, loss {loss:.3f}{latest},"
+        f" {run.rate():,.0f} examples/s, loss {loss:.3f}{latest},"
         f" {run.seconds():.0f} of {plan.budget_seconds:.0f} s"
     )
