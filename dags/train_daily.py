@@ -6,7 +6,6 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -42,9 +41,9 @@ def perform(run_id: str, step: str) -> dict[str, Any]:
 
 @dag(
     dag_id="train_daily",
-    # A trigger timetable: taking the DAG out of pause waits for the next midnight instead of training at once.
+    # A trigger timetable without a start date: taking the DAG out of pause waits for the next midnight. With either
+    # another timetable or a start date Airflow would train on the day before at once.
     schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=timedelta(days=1)),
-    start_date=pendulum.datetime(2020, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,
