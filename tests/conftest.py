@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import prometheus_client  # noqa: F401 - before Feast, whose import would turn its multi-process mode on
 import pytest
 import sqlalchemy
 

@@ -27,9 +27,7 @@ def gateway(host: str, port: int, metrics_port: int, environment: Mapping[str, s
         command=(sys.executable, "-m", "serving.gateway"),
         address=f"http://{host}:{port}",
         ports=(port, metrics_port),
-        healthy=lambda _started: (
-            http_answers(f"http://{host}:{port}/healthz") or http_answers(f"http://{host}:{metrics_port}/healthz")
-        ),
+        healthy=lambda _started: http_answers(f"http://{host}:{port}/healthz"),
         environment=environment,
     )
 

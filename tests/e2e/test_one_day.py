@@ -169,6 +169,6 @@ def test_a_killed_gateway_comes_back_and_answers(stack: Stack) -> None:
 
 def ready(stack: Stack) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{stack.port_base + 1}/readyz", timeout=2).is_success
+        return httpx.get(f"http://127.0.0.1:{stack.port_base}/readyz", timeout=2).is_success
     except httpx.HTTPError:
         return False

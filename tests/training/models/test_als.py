@@ -49,5 +49,5 @@ def test_the_export_holds_what_folding_in_needs(factors: FittedAls, tmp_path: Pa
 def test_als_in_spark_beats_popularity(spark: SparkSession, ring: Sequences, ring_items: ItemTable) -> None:
     train = ring.before_last()
     fitted = als.fit(train, ring_items, settings=AlsSettings(rank=12, iterations=5), seed=3)
-    assert hit_rate(fitted, ring, k=12) > hit_rate(popular.fit(train, ring_items), ring, k=12) + 0.3
+    assert hit_rate(fitted, ring, k=12) > 1.5 * hit_rate(popular.fit(train, ring_items), ring, k=12)
     assert spark.range(2).count() == 2

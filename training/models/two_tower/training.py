@@ -181,6 +181,7 @@ def _train(
         run.positions += stream.batch * settings.window
         if not run.compiled_after[1]:
             run.compiled_after = (run.seconds(), run.positions)
+            run.curves["loss"].append((run.seconds(), float(loss)))
         if time.monotonic() - run.reported > _REPORT_SECONDS:
             _report(run, float(loss), plan, progress)
         if done >= checks / settings.validations:
