@@ -70,6 +70,11 @@ def command(
         source = data or _simulated_world(settings, steps)
         steps.headwater(f"importing {source}", "import", str(source), "--shift-to-now")
         steps.headwater("training: the DAG train_daily in Airflow", "train")
+        if not _has_champion(settings):
+            raise HeadwaterError(
+                "The gate refused the first release, so there is nothing to serve: its reasons stand in the log of the "
+                "task gate in Airflow and in MLflow. The stack stays up."
+            )
         _stamp(settings).write_text(_origin(data))
     answer = _recommendation(settings, steps)
     _print_answer(answer, _titles(settings))
@@ -92,8 +97,10 @@ def _stamp(settings: Settings) -> Path:
 def _trained(settings: Settings, data: Path | None) -> bool:
     """Whether this origin was imported and trained before, and there is a champion still."""
     stamp = _stamp(settings)
-    if not stamp.exists() or stamp.read_text() != _origin(data):
-        return False
+    return stamp.exists() and stamp.read_text() == _origin(data) and _has_champion(settings)
+
+
+def _has_champion(settings: Settings) -> bool:
     from database.engine import connect
     from releases.pointers import Pointers
 
