@@ -15,6 +15,8 @@ from contracts.settings import Settings
 DAG = "train_daily"
 LOGIN = {"username": "admin", "password": "admin"}
 ENDED = ("success", "failed")
+PATIENCE_SECONDS = 300.0
+"""How long Airflow may be out of reach while a run is followed: a busy machine answers late."""
 SETTLED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
@@ -86,10 +88,17 @@ def train_in_airflow(settings: Settings, date: str | None, seed: int | None, bud
 
 def _follow(client: httpx.Client, path: str) -> dict[str, Any]:
     told: dict[str, str] = {}
-    started = time.monotonic()
+    started = reached = time.monotonic()
     while True:
-        state = _checked(client.get(path))["state"]
-        tasks = _checked(client.get(f"{path}/taskInstances"))["task_instances"]
+        try:
+            state = _checked(client.get(path))["state"]
+            tasks = _checked(client.get(f"{path}/taskInstances"))["task_instances"]
+        except httpx.TransportError:
+            if time.monotonic() - reached > PATIENCE_SECONDS:
+                raise
+            time.sleep(2)
+            continue
+        reached = time.monotonic()
         for one in tasks:
             name, now = one["task_id"], one["state"]
             if now == told.get(name) or now not in (*SETTLED, "running", "up_for_retry"):

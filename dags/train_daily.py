@@ -148,9 +148,9 @@ def train_daily() -> None:
     run = plan()
     cleaned, aggregated, judged = clean(run), features(run), validate_lake(run)
     joined, sound = training_set(run), validate_training_set(run)
-    models = [train_two_tower(run), train_als(run), train_item_models(run), train_rankers(run)]
+    models, rankers = [train_two_tower(run), train_als(run), train_item_models(run)], train_rankers(run)
     whole, measured, verdict = assemble(run), evaluate(run), gate(run)
-    cleaned >> [aggregated, judged] >> joined >> sound >> models >> whole >> measured >> verdict
+    cleaned >> [aggregated, judged] >> joined >> sound >> models >> rankers >> whole >> measured >> verdict
     verdict >> refused(run)
     verdict >> publish(run) >> export(run) >> register(run) >> promote(run)
 

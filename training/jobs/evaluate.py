@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from contracts.errors import NotFoundError
@@ -20,13 +21,14 @@ from training.evaluation.bootstrap import intervals
 from training.evaluation.metrics import Catalogue, Ragged, UserMetrics
 from training.evaluation.metrics import evaluate as measure
 from training.jobs.dataset import DataSet, load, user_features
-from training.jobs.outputs import ANCHOR, TRAINED_TO, USERS
+from training.jobs.outputs import ANCHOR, EASE, TRAINED_TO, USERS
 from training.jobs.progress import progress
 from training.jobs.questions import Questions, ask, segments
 from training.jobs.released import DEEP, FOREST, NO_RANKER, Popularity, Released
 from training.jobs.run import Run
 from training.models import popular
 from training.models.fitted import Scores
+from training.models.item_weights import ItemWeights, relative_popularity
 from training.rankers.source_files import item_columns
 
 KS = (10, 100, 1000)
@@ -118,13 +120,19 @@ def _measure_all(run: Run, data: DataSet, asked: Questions, compared: Mapping[st
     candidate = Released.load(run.output("assemble") / "release", data.items.item_ids)
     users = candidate.users(asked.histories, asked.now, asked.features)
     measured = {name: told(name, partial(_proposed, candidate, name, users)) for name in candidate.sources}
+    weights = run.output("train_item_models") / EASE
+    if weights.is_file():
+        ease = ItemWeights(np.load(weights), relative_popularity(data.train.counts()))
+        measured["ease"] = told(
+            "ease", lambda start, stop: ease.scores(asked.histories[start:stop], asked.now[start:stop])
+        )
     answers = candidate.answers(users)
     for ranker in ["", *candidate.rankers]:
         title = RANKED[ranker]
         measured[title] = told(title, partial(candidate.ranked, answers, ranker))
     for name, manifest in compared.items():
         other = Released.load(store.open(manifest.id), data.items.item_ids, manifest.ranker).counted(_popularity(data))
-        given = other.answers(other.users(asked.histories, asked.now, _features_of(manifest, asked)))
+        given = other.answers(other.users(asked.histories, asked.now, features_of(manifest, asked.features)))
         order = manifest.ranker if manifest.ranker in other.rankers else ""
         measured[name] = told(name, partial(other.ranked, given, order))
     return measured
@@ -134,14 +142,15 @@ def _proposed(release: Released, source: str, users: list[UserContext], start: i
     return release.proposed(source, users[start:stop])
 
 
-def _features_of(manifest: Manifest, asked: Questions) -> "np.ndarray[Any, np.dtype[np.float32]]":
-    """float32[q, F] of the features that a release reads, in its order; NaN for one that is not computed any more."""
+def features_of(manifest: Manifest, known: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """float32[q, F] of the features that a release reads, in its order, out of ``known`` float32[q, ·] (columns
+    ``user_daily.FEATURES``); NaN for one that is not computed any more."""
     now = {feature.name: (at, feature.version) for at, feature in enumerate(user_daily.FEATURES)}
-    table = np.full((len(asked), len(manifest.features)), np.nan, np.float32)
+    table = np.full((len(known), len(manifest.features)), np.nan, np.float32)
     for column, (name, version) in enumerate(manifest.features.items()):
         at, computed = now.get(name, (0, None))
         if computed == version:
-            table[:, column] = asked.features[:, at]
+            table[:, column] = known[:, at]
     return table
 
 

@@ -9,6 +9,12 @@ LABELS = "labels"
 ACTIONS, IMPRESSIONS = "actions.parquet", "impressions.parquet"
 """Of step training_set."""
 
+EARLIER = "earlier"
+"""Of the steps that train sources: the same sources before they saw the rankers' labels."""
+
+EASE = "ease.npy"
+"""Of step train_item_models: a baseline, no part of a release."""
+
 CURVES = "curves-*.json"
 """Of every training step: how its models learned."""
 

@@ -1,6 +1,7 @@
 """Step train_rankers: learns to order what the sources find, from labels that the sources it is shown have not seen."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,24 +9,20 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from contracts.release import HISTORY_LENGTH
+from training.jobs.assemble import linked
 from training.jobs.dataset import FEATURES, DataSet, load, user_features
-from training.jobs.models import model_version
-from training.jobs.outputs import IMPRESSIONS
+from training.jobs.models import EXAMPLES, model_version
+from training.jobs.outputs import EARLIER, IMPRESSIONS
 from training.jobs.progress import progress
 from training.jobs.run import Run
+from training.jobs.steps import MODELS
 from training.rankers import lambdamart
 from training.rankers.examples import Examples
+from training.rankers.labelling import label_by
 from training.rankers.pages import Pages
-from training.rankers.ranked import TOWER_SHARE, label
-from training.rankers.settings import ExampleSettings
 
-SOURCES = ("two_tower", "als", "item_knn", "sequential")
 DEEP_SHARE = 1 / 3
 """Share of the two-tower's budget that the deep ranker has."""
-
-TAIL = 50
-"""Candidates a request beyond the best: the deep ranker orders all of them when it serves."""
 
 LATER, SHOWN = "later actions among candidates", "impressions"
 """What the labels are: of the sources' candidates, those that the user then chose; of what was shown, the clicks."""
@@ -33,24 +30,29 @@ LATER, SHOWN = "later actions among candidates", "impressions"
 
 def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
     """LambdaMART and the deep ranker on the same examples: the last actions of each user before the holdout, and the
-    pages shown to them since the third-last one, the sources refitted without these.
+    pages shown to them since the third-last one, seen through sources that have not seen these.
 
     Report: requests, candidates, pages, rankers (none where there was nothing to learn from), labels.
     """
+    from training.jobs.exported import ExportedTower
+
     data = load(run)
     budget, before = float(run.inputs.budget_seconds), data.everything.times < data.cut
-    names: Mapping[str, Any] = dict.fromkeys(SOURCES)
-    examples, blend = label(
-        data.train,
-        data.items,
-        names,
-        ExampleSettings(history=HISTORY_LENGTH, tail=TAIL),
-        run.inputs.seed,
-        budget * TOWER_SHARE,
-        progress,
-        user_features=user_features(run, data).keep(before),
-        pages=shown_pages(run, data),
-    )
+    with tempfile.TemporaryDirectory(prefix=".earlier-", dir=out) as folder:
+        sources = Path(folder)
+        for part in MODELS:
+            if (run.output(part) / EARLIER).is_dir():
+                linked(run.output(part) / EARLIER, sources)
+        examples, blend = label_by(
+            sources,
+            ExportedTower.load(sources) if (sources / "models" / "user_tower").is_dir() else None,
+            data.train,
+            EXAMPLES,
+            run.inputs.seed,
+            progress,
+            user_features=user_features(run, data).keep(before),
+            pages=shown_pages(run, data),
+        )
     trained = []
     if (~examples.validates).any():
         forest = lambdamart.fit(examples, blend=blend, seed=run.inputs.seed, budget_seconds=budget, progress=progress)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contracts.release import CHALLENGER, CHAMPION
 from database.engine import connect
 from database.migrate import upgrade
 from releases.pointers import Pointers
@@ -15,6 +16,8 @@ from training.jobs.assemble import PARTS
 from training.jobs.outputs import CURVES, VERDICT
 from training.jobs.publish import manifest
 from training.jobs.run import Run
+
+WHO = "train_daily"
 
 
 def _verdict(run: Run) -> GateResult:
@@ -57,7 +60,9 @@ def refused(run: Run, out: Path) -> Mapping[str, Any]:
 
 
 def promote(run: Run, out: Path) -> Mapping[str, Any]:
-    """Moves the pointer champion. Report: champion, changed, warnings (what MLflow's aliases could not show)."""
+    """Moves the pointer: to champion or, where challengers are tried in experiments, to challenger once there is a
+    champion; while another challenger is tried, neither. Report: champion, challenger, changed, warnings (what MLflow's
+    aliases could not show)."""
     del out
     settings = run.settings
     upgrade(settings.database_url)
@@ -66,7 +71,14 @@ def promote(run: Run, out: Path) -> Mapping[str, Any]:
         pointers = Pointers(engine, settings.now())
         door = Door(ReleaseStore(settings.releases), pointers, settings.home / "models", settings.mlflow_url)
         why = "; ".join(run.report("gate")["checks"])[:1000]
-        moved = door.promote(run.id, who="train_daily", why=why, operation=f"train:{run.id}")
+        operation, held = f"train:{run.id}", pointers.all()
+        if not settings.challenger_experiment or held[CHAMPION].release_id in (None, run.id):
+            moved = door.promote(run.id, who=WHO, why=why, operation=operation)
+        elif held[CHALLENGER].release_id is None:
+            moved = door.challenge(run.id, who=WHO, why=why, operation=operation)
+        else:
+            moved = door.mirrored(changed=False)
     finally:
         engine.dispose()
-    return {"champion": moved.champion.release_id, "changed": moved.changed, "warnings": moved.warnings}
+    pointed = {"champion": moved.champion.release_id, "challenger": moved.challenger.release_id}
+    return pointed | {"changed": moved.changed, "warnings": moved.warnings}

@@ -51,11 +51,6 @@ def asked_for(sequences: Sequences, settings: ExampleSettings) -> npt.NDArray[np
     return (lengths - sequences.place <= settings.targets) & (lengths >= settings.targets + settings.minimum_history)
 
 
-def earlier_features(sequences: Sequences, features: UserFeatures, settings: ExampleSettings) -> UserFeatures:
-    """Those of the actions that do not become labels."""
-    return features.keep(~asked_for(sequences, settings))
-
-
 def users_asked(sequences: Sequences, settings: ExampleSettings, seed: int) -> tuple[list[int], set[int]]:
     """Users with enough actions, in a random order, and those among them who validate."""
     enough = np.flatnonzero(sequences.lengths >= settings.targets + settings.minimum_history)

@@ -20,17 +20,15 @@ from pipeline.sources import default_sources
 from pipeline.user import History
 from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
-from training.datasets.user_features import UserFeatures
 from training.models.fitted import Fitted, Progress, Scores, silent
 from training.models.two_tower import FittedTwoTower
 from training.rankers import lambdamart
-from training.rankers.blend import fit_blend
-from training.rankers.examples import Examples, joined, replay
+from training.rankers.examples import Examples
+from training.rankers.labelling import before_labels, label_by
 from training.rankers.lambdamart import FittedLambdaMart
 from training.rankers.one_thread import one_thread
 from training.rankers.order import Ranker, orders
-from training.rankers.pages import Pages, page_requests, replay_pages
-from training.rankers.past_requests import contexts_of, earlier_features, past_requests, shuffled_where_unordered
+from training.rankers.past_requests import contexts_of, shuffled_where_unordered
 from training.rankers.settings import ExampleSettings, LambdaMartSettings
 from training.rankers.source_files import write_sources
 
@@ -139,21 +137,11 @@ def label(
     seed: int,
     tower_seconds: float,
     progress: Progress = silent,
-    *,
-    user_features: UserFeatures | None = None,
-    pages: Pages | None = None,
 ) -> tuple[Examples, Blend | None]:
-    """Examples from sources that have not seen their labels, and the retrieval order that chose them.
-
-    ``user_features`` are those at each action of ``train`` (which must be ordered), for the two-tower; ``pages`` are
-    what users were shown, labelled: those after everything that the sources saw become examples too."""
+    """``label_by`` the sources among ``fitted``, refitted without the labels; a two-tower that kept its ``earlier``
+    self needs no refitting."""
     train = shuffled_where_unordered(train, seed)
-    earlier = train.before_last(settings.targets, at_least=settings.targets + settings.minimum_history)
-    known = (
-        {}
-        if user_features is None
-        else {"two_tower": {"user_features": earlier_features(train, user_features, settings)}}
-    )
+    earlier = before_labels(train, settings)
     refitted: dict[str, Fitted] = {}
     for name, model_given in _sources_among(fitted).items():
         before = model_given.earlier if isinstance(model_given, FittedTwoTower) else None
@@ -162,41 +150,11 @@ def label(
             continue
         progress(f"rankers: {name} without the last {settings.targets} actions of each user")
         model = importlib.import_module(f"training.models.{name}")
-        refitted[name] = model.fit(
-            earlier,
-            items,
-            seed=seed,
-            budget_seconds=tower_seconds if name == "two_tower" else 0.0,
-            progress=progress,
-            **known.get(name, {}),
-        )
+        seconds = tower_seconds if name == "two_tower" else 0.0
+        refitted[name] = model.fit(earlier, items, seed=seed, budget_seconds=seconds, progress=progress)
     with tempfile.TemporaryDirectory(prefix="headwater-labels-") as directory:
         write_sources(Path(directory), earlier, items, refitted)
-        artifacts = Artifacts.load(Path(directory))
-        sources = default_sources(artifacts)
-        tower = _tower(refitted)
-        requests = past_requests(train, tower, settings, seed, user_features)
-        first = [request for request in requests if not request.validates][: settings.blend_groups]
-        everything = settings.candidates
-        blend = fit_blend(
-            replay(first, artifacts, sources, total=everything, top=everything, blend=None, progress=silent)
-        )
-        examples = replay(
-            requests,
-            artifacts,
-            sources,
-            total=everything,
-            top=settings.top,
-            blend=blend,
-            tail=settings.tail,
-            seed=seed,
-            progress=progress,
-        )
-        if pages is not None:
-            shown = page_requests(pages, train, tower, settings, seed)
-            progress(f"rankers: {len(shown):,} pages that were shown")
-            examples = joined(examples, replay_pages(shown, artifacts, sources, total=everything))
-    return examples, blend
+        return label_by(Path(directory), _tower(refitted), train, settings, seed, progress)
 
 
 def _sources_among(fitted: Mapping[str, Fitted]) -> dict[str, Fitted]:

@@ -62,7 +62,7 @@ def register(
     marked failed and logged anew. ``now`` is the clock's time, epoch seconds. Raises UnavailableError when MLflow
     does not answer; then call it again.
     """
-    _probe(mlflow_url)
+    probe(mlflow_url)
     client = mlflow.MlflowClient(tracking_uri=mlflow_url, registry_uri=mlflow_url)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # MLflow prints links to stdout, which carries answers only
@@ -72,7 +72,8 @@ def register(
         raise UnavailableError("MLflow", f"{str(error).splitlines()[0]}; the retry completes what is there") from error
 
 
-def _probe(mlflow_url: str) -> None:
+def probe(mlflow_url: str) -> None:
+    """Raises UnavailableError at once where MLflow does not answer; its own client would try for minutes."""
     try:
         httpx.get(f"{mlflow_url}/health", timeout=_PROBE_SECONDS).raise_for_status()
     except httpx.HTTPError as error:

@@ -16,7 +16,7 @@ from training.jobs.questions import ask, segments
 from training.jobs.rankers import shown_pages
 from training.jobs.run import Run
 from training.rankers.pages import page_requests
-from training.rankers.past_requests import earlier_features, past_requests, users_asked
+from training.rankers.past_requests import past_requests, users_asked
 from training.rankers.settings import ExampleSettings
 
 
@@ -83,10 +83,6 @@ def test_past_requests_are_told_the_features_of_their_moment(run: Run, data: Dat
         assert data.everything.times[place] == request.user.now
         assert data.everything.rows[place] == request.wanted[0]
         assert len(request.user.history) <= 4
-    left = earlier_features(data.train, known, settings)
-    earlier = data.train.before_last(settings.targets, settings.targets + settings.minimum_history)
-    assert len(left.values) == len(earlier)
-    assert np.array_equal(data.everything.rows[left.values[:, 0].astype(int)], earlier.rows)
 
 
 def test_a_page_teaches_only_what_the_sources_have_not_seen(run: Run, data: DataSet) -> None:
