@@ -18,8 +18,11 @@ def label_impressions(impressions: DataFrame, interactions: DataFrame) -> DataFr
     the click of the latest impression of that item to that user within CLICK_WINDOW before it. Impressions repeated
     by (request_id, user_id, item_id) count once, users dropped by cleaning have neither rows (join on user before).
     """
-    shown = impressions.dropDuplicates(["request_id", "user_id", "item_id"]).select(
-        "request_id", "user_id", "item_id", "position", "timestamp", "release", "propensity"
+    # All of it happens within a (user, item): partitioned so once, nothing is shuffled again.
+    shown = (
+        impressions.select("request_id", "user_id", "item_id", "position", "timestamp", "release", "propensity")
+        .repartition("user_id", "item_id")
+        .dropDuplicates(["request_id", "user_id", "item_id"])
     )
     acted = interactions.where(sf.col("action").isin(*POSITIVE_ACTIONS)).select(
         "event_id", "user_id", "item_id", sf.col("timestamp").alias("acted_at"), sf.col("request_id").alias("named")
@@ -29,9 +32,9 @@ def label_impressions(impressions: DataFrame, interactions: DataFrame) -> DataFr
         shown.join(acted, ["user_id", "item_id"])
         .where(sf.col("acted_at").between(sf.col("timestamp"), sf.col("timestamp") + window))
         .where(sf.col("named").isNull() | (sf.col("named") == sf.col("request_id")))
-        .groupBy("event_id")
-        .agg(sf.max_by(sf.struct("request_id", "user_id", "item_id"), "timestamp").alias("shown"))
-        .select("shown.*")
+        .groupBy("event_id", "user_id", "item_id")
+        .agg(sf.max_by("request_id", "timestamp").alias("request_id"))
+        .select("request_id", "user_id", "item_id")
         .distinct()
         .withColumn("label", sf.lit(1))
     )

@@ -42,6 +42,8 @@ def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
+        # A frame partitioned by some of a join's keys need not be shuffled for it.
+        .config("spark.sql.requireAllClusterKeysForCoPartition", "false")
         .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
         .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     )

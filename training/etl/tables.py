@@ -20,7 +20,7 @@ def read_table(spark: SparkSession, files: Sequence[str], schema: pa.Schema) -> 
     return spark.read.schema(columns).parquet(*paths)
 
 
-def write_parquet(frame: DataFrame, folder: Path, files: int = 1) -> Path:
-    """Replaces ``folder`` by the rows of ``frame`` in at most ``files`` Parquet files."""
-    frame.coalesce(files).write.mode("overwrite").parquet(str(folder))
+def write_parquet(frame: DataFrame, folder: Path) -> Path:
+    """Replaces ``folder`` by the rows of ``frame``, a Parquet file a partition."""
+    frame.write.mode("overwrite").parquet(str(folder))
     return folder
