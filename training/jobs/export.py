@@ -1,5 +1,6 @@
 """Step export: features and vectors of the release into Redis and Parquet, before any pointer moves."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,8 @@ def _write_vectors(path: Path, view: OnlineView, ids: list[str], vectors: Any, r
 
 
 def clean_up(run: Run, client: "redis.Redis[bytes]") -> list[str]:
-    """Deletes the vectors of releases that no pointer names and that were exported before the grace time."""
+    """Deletes the vectors of releases that no pointer names and that were exported before the grace time, and what
+    killed runs left among the releases."""
     engine = connect(run.settings.database_url)
     try:
         pointers = Pointers(engine)
@@ -121,4 +123,4 @@ def clean_up(run: Run, client: "redis.Redis[bytes]") -> list[str]:
                 delete_vectors(client, view, ids, manifest.id)
                 path.unlink()
         cleaned.append(manifest.id)
-    return cleaned
+    return cleaned + store.remove_leftovers(time.time() - run.settings.release_grace_days * DAY_SECONDS)

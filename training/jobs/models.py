@@ -23,7 +23,7 @@ TAIL = 50
 """Candidates a request beyond the best: the deep ranker orders all of them when it serves."""
 
 EXAMPLES = ExampleSettings(history=HISTORY_LENGTH, tail=TAIL)
-"""What the rankers learn from."""
+"""What the rankers learn from; how many requests depends on the budget."""
 
 EASE_ITEMS = 5_000
 """The largest catalogue whose dense matrix is inverted every day for a baseline."""

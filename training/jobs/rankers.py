@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from training.rankers.pages import Pages
 
 DEEP_SHARE = 1 / 3
 """Share of the two-tower's budget that the deep ranker has."""
+
+REQUESTS_A_SECOND = 45
+"""Past requests replayed for each second of the budget: some 7 ms each, so that they take a third of it."""
 
 LATER, SHOWN = "later actions among candidates", "impressions"
 """What the labels are: of the sources' candidates, those that the user then chose; of what was shown, the clicks."""
@@ -47,7 +51,7 @@ def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
             sources,
             ExportedTower.load(sources) if (sources / "models" / "user_tower").is_dir() else None,
             data.train,
-            EXAMPLES,
+            replace(EXAMPLES, groups=REQUESTS_A_SECOND * run.inputs.budget_seconds),
             run.inputs.seed,
             progress,
             user_features=user_features(run, data).keep(before),
