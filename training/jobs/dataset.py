@@ -52,7 +52,7 @@ def load(run: Run) -> DataSet:
     item_ids = sorted(known)
     everything = Sequences.from_table(actions, item_ids)
     items = ItemTable.from_table(catalogue, item_ids)
-    cut = holdout_start(everything.times, float(run.inputs.settings["train_holdout_share"]))
+    cut = holdout_start(everything.times, everything.user_of, float(run.inputs.settings["train_holdout_share"]))
     return DataSet(
         everything, everything.keep(everything.times < cut), items.with_first_seen(everything.first_seen()), cut
     )

@@ -12,7 +12,7 @@ from contracts.events import Interaction
 from contracts.settings import Settings
 from lake.store import Lake
 from training.jobs.plan import interval_end, plan
-from training.jobs.split import holdout_start
+from training.jobs.split import LEAST_USERS, MOST_SHARE, holdout_start
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -71,8 +71,17 @@ def test_a_date_that_is_none_is_refused() -> None:
 
 def test_the_holdout_is_the_newest_share_in_whole_days() -> None:
     times = np.arange(0, 30 * 86400, 3600, dtype=np.float64)
-    cut = holdout_start(times, 0.05)
+    one = np.zeros(len(times), np.int64)
+    cut = holdout_start(times, one, 0.05)
     assert cut == 28 * 86400
     assert (times >= cut).mean() >= 0.05
-    assert holdout_start(np.arange(100.0), 0.1) == 89.0
-    assert holdout_start(np.empty(0), 0.1) == float("inf")
+    assert holdout_start(np.arange(100.0), one[:100], 0.1) == 89.0
+    assert holdout_start(np.empty(0), one[:0], 0.1) == float("inf")
+
+
+def test_a_holdout_with_few_users_is_widened_but_not_beyond_its_bound() -> None:
+    times = np.arange(10_000, dtype=np.float64)
+    each_acts_five_times = np.arange(10_000) // 5
+    assert holdout_start(times, each_acts_five_times, 0.05) == 10_000 - 5 * LEAST_USERS + 3
+    few = np.arange(10_000) // 100
+    assert (times >= holdout_start(times, few, 0.05)).mean() == pytest.approx(MOST_SHARE, abs=1e-3)
