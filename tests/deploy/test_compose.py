@@ -1,19 +1,28 @@
 """What can be proven of docker-compose.yaml without an engine: it agrees with the code and with itself."""
 
-import importlib.util
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
+from contracts.release import SERVING_MODELS
 from contracts.settings import Settings
+from serving.model_server.config import read_config
+from stack.composition import compose
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 ONE_SHOT = {"airflow-migrate"}
+OURS = [name for name, service in SERVICES.items() if service["image"].startswith("headwater:")]
+PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -43,26 +52,124 @@ def test_references_lead_somewhere(name: str) -> None:
     assert set(service.get("depends_on", {})) <= SERVICES.keys()
     assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
     for volume in service.get("volumes", []):
-        source = volume.split(":")[0]
-        assert source in COMPOSE["volumes"] or (ROOT / source).exists()
+        source, separator, _ = volume.partition(":")
+        assert not separator or source in COMPOSE["volumes"] or (ROOT / source).exists()
 
 
 def test_secrets_stay_out_of_the_environment() -> None:
     for service in SERVICES.values():
         for key, value in (service.get("environment") or {}).items():
-            if re.search("PASSWORD|SECRET|TOKEN", key):
+            if re.search(r"PASSWORD|SECRET|TOKEN(?!_URL)", key):
                 assert "/run/secrets/" in str(value), key
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_module_that_is_run_exists(name: str) -> None:
-    command = SERVICES[name].get("command", [])
-    if command[:2] == ["python", "-m"]:
-        assert importlib.util.find_spec(command[2]) is not None
+def settings_of(name: str) -> Settings:
+    """The settings that the programs of a service read: its environment, and a database from a secret."""
+    environment = SERVICES[name]["environment"]
+    values = {key.removeprefix("HEADWATER_").lower(): value for key, value in environment.items()
+              if key.startswith("HEADWATER_")}  # fmt: skip
+    return Settings(**values, database_url="postgresql+psycopg2://headwater:p@postgres:5432/headwater")
+
+
+def test_it_is_a_compose_file() -> None:
+    """No package ships the Compose specification's schema; ``compose.schema.yaml`` is the part of it that is used."""
+    schema = yaml.safe_load((Path(__file__).parent / "compose.schema.yaml").read_text())
+    faults = [f"{'/'.join(map(str, e.absolute_path))}: {e.message}"
+              for e in jsonschema.Draft202012Validator(schema).iter_errors(COMPOSE)]  # fmt: skip
+    assert faults == []
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_program_looks_for_another_on_its_own_machine(name: str) -> None:
+    """The reverse of the check on names: a setting whose default is an embedded server's address is set."""
+    there = settings_of(name)
+    local = {
+        field for field in Settings.model_fields if re.search(r"127\.0\.0\.1|localhost", str(getattr(there, field)))
+    }
+    assert local <= {"issuer"}, "the issuer's address is only its name"
+
+
+def test_our_programs_are_started_as_in_the_embedded_stack(tmp_path: Path) -> None:
+    embedded = {server.command[1:] for wave in compose(Settings(home=tmp_path)) for server in wave}
+    for name in OURS:
+        command = SERVICES[name]["command"]
+        if command[0] == "python":
+            assert tuple(command[1:]) in embedded, name
+
+
+def test_airflows_commands_are_known_to_this_airflow(tmp_path: Path) -> None:
+    commands = [SERVICES[name]["command"][1:] for name in OURS if SERVICES[name]["command"][0] == "airflow"]
+    code = (
+        "import json, sys\nfrom airflow.cli.cli_parser import get_parser\n"
+        "for command in json.loads(sys.argv[1]):\n    print(get_parser().parse_args(command).func)"
+    )
+    own = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(commands)],
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(commands) == 6
+
+
+def test_ports_and_health_paths_are_those_of_the_code() -> None:
+    listens = {"gateway": "gateway_metrics_port", "consumer": "consumer_port", "storefront": "storefront_port",
+               "console": "console_port"}  # fmt: skip
+    for name, field in listens.items():
+        port = getattr(settings_of(name), field)
+        assert f"http://localhost:{port}/healthz" in str(SERVICES[name]["healthcheck"])
+        for published in SERVICES[name].get("ports", []):
+            assert published.endswith(f":{port}")
+    published = [port.rsplit(":", 1)[0] for service in SERVICES.values() for port in service.get("ports", [])]
+    assert len(published) == len(set(published))
+    assert all(address.startswith("127.0.0.1:") for address in published)
 
 
 def test_addresses_between_services_use_ports_they_listen_on() -> None:
-    gateway = SERVICES["gateway"]["environment"]
-    assert SERVICES["gateway"]["ports"] == [f"127.0.0.1:8080:{gateway['HEADWATER_GATEWAY_PORT']}"]
-    assert f"localhost:{gateway['HEADWATER_GATEWAY_METRICS_PORT']}/healthz" in str(SERVICES["gateway"]["healthcheck"])
-    assert f"localhost:{gateway['HEADWATER_CONSUMER_PORT']}/healthz" in str(SERVICES["consumer"]["healthcheck"])
+    there = settings_of("gateway")
+    proxied = (ROOT / "deploy" / "nginx" / "gateway.conf").read_text()
+    assert f"server gateway:{there.gateway_port} " in proxied
+    assert SERVICES["balancer"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert "listen 8080;" in proxied
+    assert there.gateway_metrics_url == f"http://gateway:{there.gateway_metrics_port}"
+    assert there.consumer_url == f"http://consumer:{there.consumer_port}"
+    for address in (there.gateway_url, there.token_url):
+        assert address.startswith("http://balancer:8080")
+    scraped = {job["job_name"]: job["dns_sd_configs"][0] for job in PROMETHEUS["scrape_configs"]}
+    assert (scraped["gateway"]["names"], scraped["gateway"]["port"]) == (["gateway"], there.gateway_metrics_port)
+    assert (scraped["consumer"]["names"], scraped["consumer"]["port"]) == (["consumer"], there.consumer_port)
+    assert all(name in SERVICES for job in scraped.values() for name in job["names"])
+    assert PROMETHEUS["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
+
+
+def test_every_replica_of_the_gateway_has_a_folder_of_its_own() -> None:
+    assert SERVICES["gateway"]["deploy"]["replicas"] > 1
+    assert f"{settings_of('gateway').home}/gateway" in SERVICES["gateway"]["volumes"]
+
+
+def test_the_model_server_serves_the_models_that_releases_place() -> None:
+    models = read_config(ROOT / "deploy" / "tensorflow-serving" / "models.config")
+    home = settings_of("gateway").home
+    assert {(model.name, model.base_path) for model in models} == {
+        (name, home / "models" / name) for name in SERVING_MODELS
+    }
+    assert all(model.latest is None for model in models)
+    monitored = (ROOT / "deploy" / "tensorflow-serving" / "monitoring.config").read_text()
+    assert next(j for j in PROMETHEUS["scrape_configs"] if j["job_name"] == "model-server")["metrics_path"] in monitored
+
+
+def test_alerts_go_to_the_webhook_of_a_secret() -> None:
+    alertmanager = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
+    (receiver,) = alertmanager["receivers"]
+    secret = receiver["webhook_configs"][0]["url_file"].removeprefix("/run/secrets/")
+    assert receiver["name"] == alertmanager["route"]["receiver"]
+    assert secret in SERVICES["alertmanager"]["secrets"]
+
+
+def test_secrets_are_documented() -> None:
+    written = (ROOT / "docs" / "production.md").read_text()
+    for secret in COMPOSE["secrets"].values():
+        assert f"`{Path(secret['file']).name}`" in written

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from contracts.settings import Settings
+from serving.auth.clients import Clients
+from serving.auth.scopes import EVENTS_WRITE, RECOMMENDATIONS_READ
 from stack.composition import TREE, compose, stack_environment
+from stack.server import Server
 
 NAMES = [
     "redis",
@@ -19,7 +22,13 @@ NAMES = [
     "model-server",
     "gateway",
     "consumer",
+    "storefront",
+    "console",
 ]
+
+
+def servers_of(settings: Settings) -> dict[str, Server]:
+    return {server.name: server for wave in compose(settings) for server in wave}
 
 
 def test_the_servers_and_their_order(tmp_path: Path) -> None:
@@ -45,7 +54,7 @@ def test_nothing_goes_through_a_proxy(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_the_airflow_configuration_in_force_is_that_of_the_tree(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, port_base=23000)
-    servers = {server.name: server for wave in compose(settings) for server in wave}
+    servers = servers_of(settings)
     scheduler = servers["airflow-scheduler"].environment
     assert scheduler["AIRFLOW_CONFIG"] == str(TREE / "airflow.cfg")
     assert scheduler["HEADWATER_HOME"] == str(tmp_path)
@@ -54,3 +63,20 @@ def test_the_airflow_configuration_in_force_is_that_of_the_tree(tmp_path: Path) 
         == (servers["airflow-api-server"].environment["AIRFLOW__API_AUTH__JWT_SECRET"])
     )
     assert (tmp_path / "airflow" / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+def test_the_storefront_gets_a_client_of_the_embedded_issuer(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port_base=23000)
+    for _ in range(2):
+        storefront = servers_of(settings)["storefront"]
+        secret = storefront.environment["HEADWATER_STOREFRONT_CLIENT_SECRET"]
+        client = Clients(tmp_path / "issuer" / "clients.json").authenticate("storefront", secret)
+        assert client is not None
+        assert client.scopes == (RECOMMENDATIONS_READ, EVENTS_WRITE)
+
+
+def test_an_outside_issuer_has_clients_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port_base=23000, issuer="https://login.example", storefront_client_secret="own")
+    storefront = servers_of(settings)["storefront"]
+    assert storefront.environment["HEADWATER_STOREFRONT_CLIENT_SECRET"] == "own"
+    assert not (tmp_path / "issuer").exists()
