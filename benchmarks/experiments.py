@@ -6,11 +6,13 @@ through the same functions as real experiments. Baseline: a two-sided test at .0
 
 import argparse
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -20,29 +22,37 @@ from scipy.stats import norm
 
 from benchmarks.result import Figure
 from contracts.experiment import Arm, Experiment, RunningExperiment, Status
+from experimentation.aggregation import observe
+from experimentation.analysis import analyse, windows
 from experimentation.assignment import assign
 from experimentation.comparison import TUNED_TO, looks
+from experimentation.log_tables import Logs, Resources
 from experimentation.mismatch import sample_ratio
 from experimentation.ratio import difference, ratio
 from experimentation.users import Users
 
 DAYS, WINDOW, ALPHA = 14, 3, 0.05
+ACTIVITY = (-0.5, 1.2)
+"""Mean and deviation of the logarithm of a user's impressions a day."""
+
 RATE, RATE_WEIGHT = 0.1, 20.0
-AA_USERS, AB_USERS = 3000, 40_000
+"""The click rate of a user is drawn from a beta distribution with this mean, worth so many impressions."""
+AA_USERS, AB_USERS = 3000, 60_000
+FIRST_DAY = date(2026, 1, 1)
 
 Counts = npt.NDArray[np.int64]
 
 
 def simulate(generator: np.random.Generator, users: int, lift: float) -> tuple[Users, Counts, Counts]:
     """One experiment: the users as the analysis sees them, and impressions and clicks int64[users, DAYS] by day."""
-    activity = np.exp(generator.normal(-0.5, 1.0, users))
+    activity = np.exp(generator.normal(*ACTIVITY, users))
     rate = generator.beta(RATE * RATE_WEIGHT, (1 - RATE) * RATE_WEIGHT, users)
     arm = (generator.random(users) < 0.5).astype(np.int16)
     treated = np.minimum(rate * np.where(arm == 1, 1 + lift, 1.0), 1.0)
-    impressions = generator.poisson(activity[:, None] * 2.0, (users, DAYS))
+    impressions = generator.poisson(activity[:, None], (users, DAYS))
     clicks = generator.binomial(impressions, treated[:, None])
     known = generator.random(users) < 0.8
-    before = generator.poisson(activity * 28.0) * known
+    before = generator.poisson(activity * DAYS) * known
     before_clicks = generator.binomial(before, rate)
     came = impressions.sum(axis=1) > 0
     impressions, clicks, arm = impressions[came], clicks[came], arm[came]
@@ -60,6 +70,8 @@ def simulate(generator: np.random.Generator, users: int, lift: float) -> tuple[U
         nothing,
         before[came].astype(np.float64),
         before_clicks[came].astype(np.float64),
+        np.zeros(len(arm), np.int16),
+        np.full(len(arm), -1, np.int16),
     )
     return table, impressions, clicks
 
@@ -86,9 +98,7 @@ def experiments(
         table, impressions, clicks = simulate(generator, users, lift)
         first = float((table.day == 0).sum())
         expected = TUNED_TO * first
-        found = looks(
-            table, "ctr", 1, range(WINDOW - 1, DAYS), window_days=WINDOW, alpha=ALPHA, expected_users=expected
-        )
+        found = looks(table, "ctr", 1, range(WINDOW, DAYS), window_days=WINDOW, alpha=ALPHA, expected_users=expected)
         away = [look.day + 1 for look in found if look.ready and (look.interval[0] > 0 or look.interval[1] < 0)]
         truth = RATE * lift
         declared += bool(away)
@@ -129,41 +139,48 @@ def assignment_microseconds() -> float:
     return (time.process_time() - start) / len(names) * 1e6
 
 
-_ANALYSIS = """
-import sys
-from datetime import date
-from experimentation.aggregation import Resources, observe
-from pathlib import Path
-folder = Path(sys.argv[1])
-found = observe("bench", ["control", "variant"], [str(folder / "impressions.parquet")],
-                [str(folder / "interactions.parquet")], until=date(2026, 1, 31), windows=[7, 1],
-                resources=Resources(spill=folder))
-print(len(found.windows[7]))
-"""
+def write_logs(folder: Path, rows: int) -> None:
+    """``rows`` impressions of a tenth as many users over 14 days, and a click on a tenth of them."""
+    with duckdb.connect() as connection:
+        connection.execute("SET memory_limit = '1500MB'; SET threads = 2; SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = '{folder}'")
+        made = (
+            f"WITH drawn AS (SELECT r, hash(r) % {rows // 10} AS u FROM range({rows}) AS t(r)) "
+            "SELECT uuid()::TEXT AS request_id, 'u' || u AS user_id, 'i' || (hash(r + 7) % 10000) AS item_id, "
+            f"1 AS position, TIMESTAMPTZ '{FIRST_DAY}' + INTERVAL (hash(r + 13) % {DAYS * 86_400}) SECOND "
+            "AS timestamp, "
+            "'bench' AS experiment, CASE WHEN hash(u) % 2 = 0 THEN 'control' ELSE 'variant' END AS arm, "
+            "(hash(r + 3) % 100)::DOUBLE AS latency_ms, hash(r + 5) % 50 = 0 AS degraded FROM drawn"
+        )
+        connection.execute(f"COPY ({made}) TO '{folder / 'impressions.parquet'}' (FORMAT parquet)")
+        clicked = (
+            "SELECT 'e' || request_id AS event_id, request_id, user_id, item_id, 'click' AS action, "
+            "NULL::DOUBLE AS value, timestamp + INTERVAL 5 SECOND AS timestamp "
+            f"FROM '{folder / 'impressions.parquet'}' WHERE hash(request_id) % 10 = 0"
+        )
+        connection.execute(f"COPY ({clicked}) TO '{folder / 'interactions.parquet'}' (FORMAT parquet)")
+
+
+def analyse_logs(folder: Path) -> int:
+    """The look that the DAG takes at an experiment, on the files of ``write_logs``. Returns the users in it."""
+    arms = (Arm(name="control", share=0.5), Arm(name="variant", share=0.5))
+    experiment = Experiment(id="bench", arms=arms, guardrails=("conversion_rate",))
+    logs = Logs([str(folder / "impressions.parquet")], [str(folder / "interactions.parquet")])
+    last = FIRST_DAY + timedelta(days=DAYS - 1)
+    observed = observe(
+        experiment.id, ["control", "variant"], logs, until=last, windows=windows(experiment),
+        resources=Resources(spill=folder),
+    )  # fmt: skip
+    return sum(evidence.primary.users for evidence in analyse(experiment, observed).evidence)
 
 
 def analysis(rows: int) -> tuple[float, float]:
     """Seconds and peak GiB of a process that analyses ``rows`` impressions and a tenth as many clicks."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with duckdb.connect() as connection:
-            connection.execute("SET memory_limit = '1500MB'; SET threads = 2; SET TimeZone = 'UTC'")
-            connection.execute(f"SET temp_directory = '{folder}'")
-            made = (
-                f"WITH drawn AS (SELECT r, hash(r) % {rows // 10} AS u FROM range({rows}) AS t(r)) "
-                "SELECT uuid()::TEXT AS request_id, 'u' || u AS user_id, 'i' || (hash(r + 7) % 10000) AS item_id, "
-                "TIMESTAMPTZ '2026-01-01' + INTERVAL (hash(r + 13) % 1209600) SECOND AS timestamp, "
-                "'bench' AS experiment, CASE WHEN hash(u) % 2 = 0 THEN 'control' ELSE 'variant' END AS arm FROM drawn"
-            )
-            connection.execute(f"COPY ({made}) TO '{folder / 'impressions.parquet'}' (FORMAT parquet)")
-            clicked = (
-                "SELECT 'e' || request_id AS event_id, request_id, user_id, item_id, 'click' AS action, "
-                "NULL::DOUBLE AS value, timestamp + INTERVAL 5 SECOND AS timestamp "
-                f"FROM '{folder / 'impressions.parquet'}' WHERE hash(request_id) % 10 = 0"
-            )
-            connection.execute(f"COPY ({clicked}) TO '{folder / 'interactions.parquet'}' (FORMAT parquet)")
+        write_logs(Path(name), rows)
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", _ANALYSIS, name], check=True, stdout=subprocess.DEVNULL)
+        with ProcessPoolExecutor(1, get_context("spawn")) as process:
+            process.submit(analyse_logs, Path(name)).result()
         seconds = time.perf_counter() - start
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
 

@@ -3,6 +3,7 @@
 import getpass
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
@@ -118,14 +119,35 @@ def show(
     if as_json:
         typer.echo(json.dumps(api.describe(running) | {"metrics": metrics, "history": history}))
         return
+    for line in _told(api.describe(running), metrics, history):
+        typer.echo(line)
+
+
+def _told(declared: dict[str, Any], metrics: dict[str, Any], history: list[dict[str, str]]) -> Iterator[str]:
+    """What a person wants to know of one experiment, a line each."""
+    yield f"{declared['id']}: {declared['kind']}, {declared['status']}, enrolling {declared['enrolled']:.0%} of users"
+    if declared["hypothesis"]:
+        yield declared["hypothesis"]
     for arm in metrics["arms"]:
-        typer.echo(
-            f"{arm['name']:<16} {arm['users']:>9} users {arm['impressions']:>11} shown {arm['clicks']:>9} clicked  "
-            f"ctr {arm['ctr']:.4%}  converted {arm['conversion_rate']:.4%}"
+        yield (
+            f"{arm['name']:<16} {arm['release'] or 'champion':<14} {arm['users']:>9,} users "
+            f"{arm['impressions']:>11,} shown {arm['clicks']:>9,} clicked  ctr {arm['ctr']:.4%}  "
+            f"converted {arm['conversion_rate']:.4%}  revenue {arm['revenue']:,.2f}"
         )
-    typer.echo(f"{metrics['decision']['state']}: {metrics['decision']['reason']}")
-    for line in history:
-        typer.echo(f"{line['at']}  {line['change']} by {line['who']}")
+    for arm_name, one in metrics["comparisons"].items():
+        yield f"{arm_name}: {one['metric']} {_change(one)}, CUPED took {one['cuped']['variance_reduction']:.0%}"
+        yield from (f"  guardrail {rail['metric']} {rail['state']}: {_change(rail)}" for rail in one["guardrails"])
+    yield from (f"  exploration, {one['segment']}: {one['arm']} {_change(one)}" for one in metrics["segments"])
+    srm = metrics["comparison"]["srm"]
+    yield f"split {'as declared' if srm['ok'] else 'BROKEN'} (p = {srm['p_value']:.3g})"
+    yield f"{metrics['decision']['state']}: {metrics['decision']['reason']}"
+    yield from (f"{line['at']}  {line['change']} by {line['who']}" for line in history)
+
+
+def _change(one: dict[str, Any]) -> str:
+    low, high = one["lift_interval"]
+    known = "no interval yet" if low is None else f"[{low:+.4f}, {high:+.4f}]"
+    return f"lift {one['lift']:+.4f} {known}, {one['users']:,} users"
 
 
 def _rooms() -> jobs.Rooms:

@@ -8,11 +8,9 @@ import typer
 
 from contracts.errors import HeadwaterError
 from contracts.settings import Settings
-from experimentation.replay import Estimate, ReplayReport, replay
-from lake.store import Lake
-from pipeline.rules import default_rules
-from serving.gateway.release_loading import ReleaseLoader
-from serving.gateway.served_models import Models
+from experimentation.off_policy import MINIMUM_EFFECTIVE, OffPolicy
+from experimentation.replay import Estimate, ReplayReport
+from serving.jobs import replay_release
 
 
 def command(
@@ -25,17 +23,13 @@ def command(
 ) -> None:
     """Ask a release the requests of a day again: agreement with what was shown, NDCG on what was clicked later."""
     settings = Settings()
-    models = Models(settings.model_server)
     try:
-        loaded = ReleaseLoader(settings.releases, models).load(release)
-        served = loaded.served(loaded.artifacts.items, (), default_rules())
-        lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
-        report = replay(served, lake, day.date(), at_most=requests, hours=hours, seed=seed, progress=_progress)
+        report = replay_release(
+            settings, release, day.date(), at_most=requests, hours=hours, seed=seed, progress=_progress
+        )
     except (HeadwaterError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    finally:
-        models.close()
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
@@ -52,8 +46,19 @@ def _print(report: ReplayReport) -> None:
     typer.echo(f"NDCG on later clicks, this one   {_text(report.ndcg)}")
     typer.echo(f"NDCG on later clicks, as shown   {_text(report.ndcg_shown)}")
     typer.echo(f"difference                       {_text(report.gain)}")
+    typer.echo(_slot(report.slot))
     for stage, count in sorted(report.degraded.items()):
         typer.echo(f"{stage} fell back in {count} of {report.requests} requests")
+
+
+def _slot(slot: OffPolicy) -> str:
+    heading = f"slots drawn at random: {slot.slots}, effective {slot.effective:.0f}"
+    found = {"IPS": slot.ips, "SNIPS": slot.snips, "doubly robust": slot.doubly_robust}
+    if slot.logged is None or None in found.values():
+        return f"{heading}; too few for an estimate of clicks a slot, which needs {MINIMUM_EFFECTIVE:.0f}"
+    lines = [f"{heading}; clicks a slot as drawn {slot.logged:.4f}, by this release:"]
+    lines += [f"  {name:<14} {one.mean:.4f}  [{one.lower:.4f}, {one.upper:.4f}]" for name, one in found.items() if one]
+    return "\n".join(lines)
 
 
 def _text(estimate: Estimate) -> str:

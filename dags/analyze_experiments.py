@@ -8,10 +8,14 @@ from airflow.sdk import Param, dag, get_current_context, task
 DOC = """
 # analyze_experiments
 
+*ingest* brings the last of the day into the lake, so that nothing is concluded from half a day. *replay* asks a
+challenger the requests of that day: it informs, whatever it finds. *running* opens the experiment of a new challenger,
+where the setting says so.
+
 For each experiment that runs: *analyse* everything up to the end of the day before (DuckDB over the lake; confidence
 sequences, so a look every day costs nothing), keep the look, then *carry out* what was decided: promote or roll back
 through the same door as `headwater release`, or end it as futile or inconclusive. The log of *carry out* ends with
-the verdict and its reasons as numbers.
+the verdict and its reasons as numbers. *grow* enrols more users while guardrails hold.
 
 The day is the last complete one on the installation's clock, or the parameter `day`.
 A run may be repeated or be late: the same day gives the same look, and a decision moves the pointer once.
@@ -31,6 +35,20 @@ A run may be repeated or be late: the same day gives the same look, and a decisi
 )
 def analyze_experiments() -> None:
     """The DAG."""
+
+    @task
+    def ingest() -> list[dict[str, Any]]:
+        """What the stream still holds of the day."""
+        from streaming import jobs
+
+        return jobs.ingest_events()
+
+    @task
+    def replay() -> dict[str, Any] | None:
+        """The challenger on the requests of the day."""
+        from serving import jobs
+
+        return jobs.replay_challenger(get_current_context()["params"]["day"])
 
     @task
     def running() -> list[str]:
@@ -60,7 +78,9 @@ def analyze_experiments() -> None:
 
         return daily.grow(look)
 
-    looks = analyse.expand(experiment=running())
+    found = running()
+    ingest() >> replay() >> found
+    looks = analyse.expand(experiment=found)
     carry_out.expand(look=looks) >> grow.expand(look=looks)
 
 

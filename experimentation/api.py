@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from contracts.errors import InvalidInputError
 from contracts.experiment import Experiment, RunningExperiment, Status
-from experimentation.analysis import nothing_yet
+from experimentation.answer import nothing_yet
 from experimentation.store import Experiments
 
 

@@ -11,10 +11,15 @@ from experimentation.jobs import WHO, Rooms
 PHASES = (0.05, 0.2, 1.0)
 """Shares of users enrolled, one after another."""
 
+GROUP = "releases"
+GUARDRAILS = ("clicks_per_user:0.1",)
+"""What a challenger may not harm: a higher click rate on shorter visits is no gain."""
 
-def open_experiment(there: Rooms, *, guardrails: tuple[str, ...] = (), smallest_effect: float = 0.01) -> str | None:
+
+def open_experiment(there: Rooms) -> str | None:
     """Creates and starts champion against challenger with the first phase's share. Returns the experiment's id, that
-    of the one that compares them already, or None where there is nothing to compare. Idempotent."""
+    of the one that compares them already, or None where there is nothing to compare or another experiment of releases
+    still runs. Idempotent."""
     held = there.door.pointers.all()
     champion, challenger = held[CHAMPION].release_id, held[CHALLENGER].release_id
     if champion is None or challenger is None or champion == challenger:
@@ -24,11 +29,12 @@ def open_experiment(there: Rooms, *, guardrails: tuple[str, ...] = (), smallest_
         id=identifier,
         hypothesis=f"Release {challenger}, which passed the offline gate, is better than {champion}.",
         arms=(Arm(name="control", share=0.5, release=champion), Arm(name="challenger", share=0.5, release=challenger)),
-        group="releases",
-        guardrails=guardrails,
-        smallest_effect=smallest_effect,
+        group=GROUP,
+        guardrails=GUARDRAILS,
     )
     known = {one.experiment.id: one for one in there.experiments.list()}
+    if any(one.status is Status.RUNNING and one.experiment.group == GROUP for one in known.values()):
+        return identifier if identifier in known and known[identifier].status is Status.RUNNING else None
     if identifier not in known:
         there.experiments.create(experiment, who=WHO)
     if identifier not in known or known[identifier].status is Status.DRAFT:
@@ -38,8 +44,8 @@ def open_experiment(there: Rooms, *, guardrails: tuple[str, ...] = (), smallest_
 
 def next_phase(running: RunningExperiment, verdict: str, guardrails: list[str], days: int) -> float | None:
     """The share to enrol next, or None to stay: pure. ``guardrails`` are their states; the share grows after each full
-    day on which none breaks, the split is whole (``verdict`` is not hold) and nothing was decided."""
-    if verdict != "running" or "breaks" in guardrails or running.traffic is None or days < 1:
+    day by which all are shown to hold, the split is whole (``verdict`` is not hold) and nothing was decided."""
+    if verdict != "running" or set(guardrails) - {"holds"} or running.traffic is None or days < 1:
         return None
     larger = [share for share in PHASES if share > running.traffic and share <= running.experiment.traffic]
     return larger[0] if larger else None

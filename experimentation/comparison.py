@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
-from experimentation.cuped import adjust, covariates
+from experimentation.cuped import adjust, covariates, strata
 from experimentation.ratio import difference, ratio
 from experimentation.sequence import half_width, p_value, tuning
 from experimentation.users import Users, Values
@@ -90,7 +91,8 @@ def _look(
     reduction = 0.0
     arms = plain
     if cuped:
-        past = covariates(*(np.concatenate(one) for one in zip(*map(_past, sides), strict=True)))
+        clicks, impressions, phase = (np.concatenate(one) for one in zip(*map(_past, sides), strict=True))
+        past = np.column_stack([covariates(clicks, impressions), strata(phase)])
         arms, reduction = adjust(plain, [past[: len(sides[0])], past[len(sides[0]) :]])
     found = difference(arms[1], arms[0])
     half = half_width(found.standard_error, count, rho_squared, alpha)
@@ -113,5 +115,5 @@ def _look(
     )
 
 
-def _past(users: Users) -> tuple[Values, Values]:
-    return users.before_clicks, users.before_impressions
+def _past(users: Users) -> tuple[Values, Values, npt.NDArray[np.int16]]:
+    return users.before_clicks, users.before_impressions, users.phase

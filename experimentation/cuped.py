@@ -3,6 +3,9 @@
 The covariates are known before the first exposure, so the arms differ in them by chance only; subtracting what they
 predict keeps the estimate's mean and shrinks its error. For ratios the influence of each user is adjusted (Deng,
 Knoblich, Lu, KDD 2018, section 4). The coefficients are pooled over the arms; new users have a missing indicator.
+
+An experiment that grows in phases is stratified by them: the phase a user was enrolled in is a covariate too, which is
+post-stratification (Miratrix, Sekhon, Yu, JRSS B 2013) written as a regression.
 """
 
 import numpy as np
@@ -21,6 +24,11 @@ def covariates(clicks: Values, impressions: Values) -> npt.NDArray[np.float64]:
     return np.column_stack([clicks - rate * impressions, impressions, (impressions == 0) & (clicks == 0)]).astype(
         np.float64
     )
+
+
+def strata(phase: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """float64[users, phases - 1]: which phase each user was enrolled in, the first being where all are 0."""
+    return np.asarray(phase[:, None] == np.unique(phase)[1:], np.float64)
 
 
 def adjust(arms: list[Ratio], before: list[npt.NDArray[np.float64]]) -> tuple[list[Ratio], float]:

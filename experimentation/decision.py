@@ -59,9 +59,10 @@ CONTAMINATED = 0.01
 def decide(experiment: Experiment, evidence: list[Evidence]) -> Decision:
     """The decision over all treatment arms, one ``Evidence`` each (their error budgets already divided).
 
-    Hold comes first: a broken split or missing data leave nothing to conclude from. Then harm, at once; then, from
-    the minimum run time on, promotion of the best arm that qualifies, futility when no arm can still reach the
-    smallest effect, and at the maximum run time inconclusive.
+    Hold comes first: a broken split or missing data leave nothing to conclude from. From the minimum run time on, the
+    best arm that qualifies is promoted. Otherwise an arm that does harm ends the experiment at once; then come, from
+    the minimum run time on, futility when no arm can still reach the smallest effect, and at the maximum run time
+    inconclusive.
     """
     if not evidence:
         return Decision(Verdict.HOLD, None, "no arm has been compared: no impression carries this experiment")
@@ -70,13 +71,8 @@ def decide(experiment: Experiment, evidence: list[Evidence]) -> Decision:
         return held
     harmed = {one.arm: reason for one in evidence if (reason := _harm(one))}
     alive = [one for one in evidence if one.arm not in harmed]
-    if not alive:
-        arm, reason = next(iter(harmed.items()))
-        return Decision(Verdict.ROLLBACK, arm, reason)
     days = max(one.day for one in evidence) + 1
-    if days < experiment.minimum_days:
-        return Decision(Verdict.RUNNING, None, f"day {days} of at least {experiment.minimum_days}")
-    winners = [one for one in alive if _wins(experiment, one)]
+    winners = [one for one in alive if days >= experiment.minimum_days and _wins(experiment, one)]
     if winners:
         best = max(winners, key=lambda one: one.primary.lift)
         return Decision(
@@ -85,6 +81,11 @@ def decide(experiment: Experiment, evidence: list[Evidence]) -> Decision:
             f"{_figures(best)}; the lower bound is above zero, the lift at least "
             f"{experiment.smallest_effect:.3f} and every guardrail holds{_listed(best)}",
         )
+    if harmed:
+        arm, reason = next(iter(harmed.items()))
+        return Decision(Verdict.ROLLBACK, arm, reason)
+    if days < experiment.minimum_days:
+        return Decision(Verdict.RUNNING, None, f"day {days} of at least {experiment.minimum_days}")
     if all(one.primary.ready and one.primary.lift_interval[1] < experiment.smallest_effect for one in alive):
         best = max(alive, key=lambda one: one.primary.lift)
         return Decision(

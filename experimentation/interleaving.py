@@ -1,79 +1,65 @@
-"""Team-draft interleaving: two rankers share one list, and clicks say whose items people prefer. A quick first look.
+"""Which of two interleaved rankings people prefer: a quick first look.
 
-Drafting: Radlinski, Kurup, Joachims (CIKM 2008). In each round a coin says which ranker picks first; each picks its
-best item that is not in the list yet. The clicks of a user on each team's items are a paired comparison, so far fewer
-users are needed than between two arms (Chapelle, Joachims, Radlinski, Yue, TOIS 2012). The analysis is per user, with
-the same confidence sequence as elsewhere. It says who is preferred, not by how much the click rate would rise.
+The clicks of a user on each team's items are a paired comparison, so far fewer users are needed than between two arms
+(Chapelle, Joachims, Radlinski, Yue, TOIS 2012). The analysis is per user, with the same confidence sequence as
+elsewhere. It says who is preferred, not by how much the click rate would rise.
 """
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
-from scipy.stats import norm
 
+from experimentation.comparison import MINIMUM_USERS, Look
 from experimentation.sequence import half_width, p_value, tuning
+from experimentation.users import Users, Values
 
-Item = TypeVar("Item", bound=Hashable)
-
-TEAMS = ("a", "b")
-
-
-def team_draft(
-    first: Sequence[Item], second: Sequence[Item], count: int, coin: Callable[[], bool]
-) -> list[tuple[Item, str]]:
-    """Up to ``count`` items with the team that each plays for. ``coin()`` true lets ``first`` (team a) pick first in a
-    round; make it a hash of the request, so that the answer repeats."""
-    taken: set[Item] = set()
-    places, rankings = [0, 0], (first, second)
-    drafted: list[tuple[Item, str]] = []
-    while len(drafted) < count:
-        before = len(drafted)
-        for team in (0, 1) if coin() else (1, 0):
-            ranking = rankings[team]
-            while places[team] < len(ranking) and ranking[places[team]] in taken:
-                places[team] += 1
-            if places[team] < len(ranking) and len(drafted) < count:
-                item = ranking[places[team]]
-                taken.add(item)
-                drafted.append((item, TEAMS[team]))
-        if len(drafted) == before:
-            break
-    return drafted
+METRIC = "preference"
+METHOD = "team-draft interleaving, asymptotic confidence sequence over users with closed windows who clicked"
 
 
-@dataclass(frozen=True)
-class Preference:
-    """``preference`` is the mean over users who clicked of (clicks on b − clicks on a) / (both): from −1 (all prefer a)
-    to 1 (all prefer b). ``interval`` and ``p_value`` may be looked at any time, the fixed ones once."""
+def preferences(
+    users: Users, days: Sequence[int], *, window_days: int, alpha: float, expected_users: float
+) -> list[Look]:
+    """The preference at the end of each of ``days``, from rows in pairs: each user's team 0, then team 1."""
+    found: list[Look] = []
+    for day in days:
+        closed = users.closed(day, window_days)
+        look = preference(closed.clicks[0::2], closed.clicks[1::2], day, alpha=alpha, expected_users=expected_users)
+        found.append(replace(look, p_value=min([look.p_value, *(one.p_value for one in found[-1:])])))
+    return found
 
-    preference: float
-    interval: tuple[float, float]
-    p_value: float
-    fixed_interval: tuple[float, float]
-    users: int
 
-
-def preference(
-    clicks_a: npt.NDArray[np.float64],
-    clicks_b: npt.NDArray[np.float64],
-    *,
-    expected_users: float,
-    alpha: float = 0.05,
-) -> Preference:
-    """Who is preferred, from each user's clicks on either team, float64[users]. Users without a click say nothing.
-    Fewer than two users who clicked: no preference, and the widest interval there is."""
-    total = clicks_a + clicks_b
+def preference(first: Values, second: Values, day: int, *, alpha: float, expected_users: float) -> Look:
+    """From each user's clicks on either team, float64[users]; users without a click say nothing. ``effect`` (and
+    ``lift``, which is the same here) is the mean of (second − first) / (first + second): from −1, all prefer the
+    first, to 1. ``control`` and ``treatment`` are the mean shares of a user's clicks."""
+    total = first + second
     clicked = total > 0
-    scores = (clicks_b[clicked] - clicks_a[clicked]) / total[clicked]
+    scores = (second[clicked] - first[clicked]) / total[clicked]
     users = len(scores)
-    if users < 2:
-        return Preference(0.0, (-1.0, 1.0), 1.0, (-1.0, 1.0), users)
-    mean, error = float(scores.mean()), float(scores.std(ddof=1) / np.sqrt(users))
+    mean = float(scores.mean()) if users else 0.0
+    shares = ((1 - mean) / 2, (1 + mean) / 2)
+    if users < MINIMUM_USERS:
+        unknown = (-math.inf, math.inf)
+        return Look(day, users, *shares, mean, unknown, 1.0, mean, unknown, unknown, 1.0, 0.0)
+    error = float(scores.std(ddof=1) / np.sqrt(users))
     rho_squared = tuning(expected_users, alpha)
     half = half_width(error, users, rho_squared, alpha)
-    fixed = float(norm.ppf(1 - alpha / 2)) * error
-    found = p_value(mean, error, users, rho_squared)
-    return Preference(mean, (mean - half, mean + half), found, (mean - fixed, mean + fixed), users)
+    fixed = NormalDist().inv_cdf(1 - alpha / 2) * error
+    interval = (mean - half, mean + half)
+    return Look(
+        day,
+        users,
+        *shares,
+        mean,
+        interval,
+        p_value(mean, error, users, rho_squared),
+        mean,
+        interval,
+        (mean - fixed, mean + fixed),
+        math.erfc(abs(mean / error) / math.sqrt(2)) if error > 0 else 1.0,
+        0.0,
+    )

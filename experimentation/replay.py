@@ -2,24 +2,21 @@
 
 Every request is answered by the serving pipeline with the user's actions up to that moment. The answers are compared
 with what was shown then (agreement) and with what the user clicked or bought in the hours after (NDCG). People click
-what they are shown: the list that was shown has the advantage, so this informs and never gates.
+what they are shown: the list that was shown has the advantage, so this informs and never gates. Slots that were drawn
+at random know no such advantage: from them it is estimated what the release would earn (``off_policy``).
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from contracts.errors import NotFoundError
-from contracts.events import ACTION_CODES, Action
-from contracts.release import HISTORY_LENGTH
+from experimentation.logged_requests import NOBODY, Acts, LoggedRequest, Values, acts_of, logged_requests
+from experimentation.off_policy import Drawn, OffPolicy, estimate
 from lake.store import Lake
 from pipeline.chain import recommendation_chain
 from pipeline.ports import Assigned
@@ -31,55 +28,13 @@ LEVEL = 0.95
 DEADLINE_SECONDS = 30.0
 """For one request: a replay is in no hurry, so that only a fault makes a stage fall back."""
 
+SLOT_ITEMS = 50
+"""The judged policy fills a drawn slot with one of so many items of the release's own list, each as likely."""
+
+GUESS_WEIGHT = 20.0
+"""Impressions of the mean item that the guess of an item's reward starts from."""
+
 SAID_EVERY = 100
-ANSWERS_TO = (ACTION_CODES[Action.CLICK], ACTION_CODES[Action.PURCHASE])
-
-Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LoggedRequest:
-    """One request as the impressions tell it: when (epoch seconds) and what was shown, best first."""
-
-    request_id: str
-    user_id: str
-    now: float
-    surface: str | None
-    shown: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Acts:
-    """What one user did, in order of time: item ids, ACTION_CODES int8 [n], epoch seconds float64 [n]."""
-
-    items: Sequence[str]
-    actions: npt.NDArray[np.int8]
-    times: Values
-
-    def row(self, user_id: str, now: float) -> UserRow:
-        """What the online store would have held of the user just before ``now``."""
-        end = int(np.searchsorted(self.times, now, side="left"))
-        seen: dict[int, dict[str, float]] = {}
-        for at in range(end):
-            seen.setdefault(int(self.actions[at]), {})[self.items[at]] = float(self.times[at])
-        start = max(0, end - HISTORY_LENGTH)
-        return UserRow(
-            user_id,
-            item_ids=self.items[start:end],
-            actions=self.actions[start:end].tolist(),
-            times=self.times[start:end].tolist(),
-            seen=seen,
-            age_seconds=now - float(self.times[end - 1]) if end else None,
-            state="fresh" if end else "missing",
-        )
-
-    def answered(self, now: float, seconds: float) -> frozenset[str]:
-        """Items clicked or bought from ``now`` on, within ``seconds``."""
-        first, last = np.searchsorted(self.times, [now, now + seconds])
-        return frozenset(self.items[at] for at in range(first, last) if self.actions[at] in ANSWERS_TO)
-
-
-NOBODY = Acts((), np.empty(0, np.int8), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -95,7 +50,8 @@ class Estimate:
 @dataclass(frozen=True)
 class ReplayReport:
     """``ndcg`` and ``ndcg_shown`` are over the requests after which the user clicked or bought anything
-    (``answered``); ``gain`` is their difference, paired. ``degraded`` counts the stages that fell back."""
+    (``answered``); ``gain`` is their difference, paired. ``slot`` is what the release would earn in slots that were
+    drawn. ``degraded`` counts the stages that fell back."""
 
     day: str
     release: str
@@ -106,6 +62,7 @@ class ReplayReport:
     ndcg: Estimate
     ndcg_shown: Estimate
     gain: Estimate
+    slot: OffPolicy
     degraded: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -136,48 +93,6 @@ class _OneRelease:
         return Assigned(self.served)
 
 
-def logged_requests(lake: Lake, day: date, at_most: int, seed: int) -> list[LoggedRequest]:
-    """The requests of a UTC day, ``at_most`` of them drawn at random. Raises NotFoundError when none was logged."""
-    columns = ["request_id", "user_id", "item_id", "position", "timestamp", "surface"]
-    rows = lake.read("impressions", columns, days=(day, day))
-    ids = pc.unique(rows["request_id"]).to_pylist()
-    if not ids:
-        raise NotFoundError(f"the lake has no impressions of {day}: run headwater stream sink, or name another day")
-    picked = np.random.default_rng(seed).permutation(sorted(ids))[:at_most]
-    rows = rows.filter(pc.is_in(rows["request_id"], pa.array(picked))).sort_by(
-        [("request_id", "ascending"), ("position", "ascending")]
-    )
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.to_pylist():
-        found.setdefault(row["request_id"], []).append(row)
-    return [
-        LoggedRequest(
-            request_id,
-            shown[0]["user_id"],
-            shown[0]["timestamp"].timestamp(),
-            shown[0]["surface"],
-            tuple(row["item_id"] for row in shown),
-        )
-        for request_id, shown in found.items()
-    ]
-
-
-def acts_of(lake: Lake, users: Sequence[str], until: date) -> dict[str, Acts]:
-    """What ``users`` did up to the end of ``until``."""
-    condition = pc.field("user_id").isin(list(users)) & (pc.field("day") <= until)
-    rows = (
-        lake.scan("interactions", condition).read_all().sort_by([("user_id", "ascending"), ("timestamp", "ascending")])
-    )
-    names = rows["user_id"].to_pylist()
-    items = rows["item_id"].to_pylist()
-    actions = np.array([ACTION_CODES[Action(action)] for action in rows["action"].to_pylist()], np.int8)
-    times = rows["timestamp"].cast(pa.int64()).to_numpy() / 1e6
-    edges = [at for at in range(len(names)) if at == 0 or names[at] != names[at - 1]] + [len(names)]
-    return {
-        names[start]: Acts(items[start:end], actions[start:end], times[start:end]) for start, end in pairwise(edges)
-    }
-
-
 def replay(
     served: ServedRelease,
     lake: Lake,
@@ -195,9 +110,14 @@ def replay(
     chain = recommendation_chain(_Rows(acts), _OneRelease(served), deadline=DEADLINE_SECONDS)
     values = np.full((4, len(requests)), np.nan)
     degraded: Counter[str] = Counter()
+    policies: dict[str, tuple[str, ...]] = {}
     for at, one in enumerate(requests):
         depth = len(one.shown)
-        answer = chain.run(Request(one.request_id, one.user_id, one.now, count=depth, surface=one.surface))
+        request = Request(one.request_id, one.user_id, one.now, count=depth, surface=one.surface)
+        answer = chain.run(request)
+        if one.drawn:
+            wide = chain.run(replace(request, count=SLOT_ITEMS))
+            policies[one.request_id] = tuple(item.item_id for item in wide.items)
         again = [item.item_id for item in answer.items]
         degraded.update(answer.degraded)
         values[0, at] = len(set(again) & set(one.shown)) / depth
@@ -208,11 +128,40 @@ def replay(
         if (at + 1) % SAID_EVERY == 0:
             progress(f"{at + 1:,} of {len(requests):,} requests answered again")
     owners = np.searchsorted(users, [request.user_id for request in requests])
+    slot = estimate(_drawn(requests, policies, owners, acts, hours), seed)
     agreement, found, shown, gain = (_estimate(row, owners, seed) for row in values)
     return ReplayReport(
         day.isoformat(), served.release, len(requests), len(users), int(np.isfinite(values[1]).sum()),
-        agreement, found, shown, gain, dict(degraded),
+        agreement, found, shown, gain, slot, dict(degraded),
     )  # fmt: skip
+
+
+def _drawn(
+    requests: Sequence[LoggedRequest],
+    policies: Mapping[str, tuple[str, ...]],
+    owners: npt.NDArray[np.int64],
+    acts: Mapping[str, Acts],
+    hours: float,
+) -> Drawn:
+    """The drawn slots of ``requests``. Rewards are guessed from what was not drawn: the click rate of each item, drawn
+    towards that of all."""
+    rows, shown, clicked = [], Counter[str](), Counter[str]()
+    for one, owner in zip(requests, owners.tolist(), strict=True):
+        wanted = acts.get(one.user_id, NOBODY).answered(one.now, hours * 3600)
+        chosen = [item for item in one.shown if item not in one.drawn]
+        shown.update(chosen)
+        clicked.update(wanted.intersection(chosen))
+        rows += [(owner, chance, one.request_id, item, item in wanted) for item, chance in one.drawn.items()]
+    mean = clicked.total() / max(shown.total(), 1)
+    guess = {item: (clicked[item] + GUESS_WEIGHT * mean) / (times + GUESS_WEIGHT) for item, times in shown.items()}
+    return Drawn(
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows]),
+        np.array([policies[row[2]].count(row[3]) / max(len(policies[row[2]]), 1) for row in rows]),
+        np.array([row[4] for row in rows], np.float64),
+        np.array([guess.get(row[3], mean) for row in rows]),
+        np.array([np.mean([guess.get(item, mean) for item in policies[row[2]]] or [mean]) for row in rows]),
+    )
 
 
 def ndcg(ranked: Sequence[str], wanted: frozenset[str], depth: int) -> float:

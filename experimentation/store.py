@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from contracts.clock import Clock, utc
-from contracts.errors import ConflictError, InvalidInputError, NotFoundError
+from contracts.errors import ConflictError, NotFoundError
 from contracts.experiment import Experiment, RunningExperiment, Status
 from database.engine import unavailable
 from database.tables import EXPERIMENT_HISTORY, EXPERIMENT_LOOKS, EXPERIMENTS
-from experimentation.guardrails import Guardrail
-from experimentation.users import known
+from experimentation.declarations import check, phase
+from experimentation.exclusive_groups import free_slot
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Experiments:
 
     def create(self, experiment: Experiment, *, who: str) -> RunningExperiment:
         """Keeps a draft. Raises ConflictError when the id is taken, InvalidInputError for an unknown metric."""
-        _check(experiment)
+        check(experiment)
         now = utc(self._clock())
         row = {
             "id": experiment.id,
@@ -72,6 +72,24 @@ class Experiments:
             query = query.where(EXPERIMENTS.c.status == str(status))
         return self._transaction(lambda connection: [_read(row) for row in connection.execute(query)])
 
+    def page(
+        self, *, status: Status | None = None, part_of_id: str = "", offset: int = 0, limit: int = 50
+    ) -> tuple[Sequence[RunningExperiment], int]:
+        """``limit`` experiments from ``offset`` on, the newest declared first, and how many there are in all: of one
+        status and with ``part_of_id`` in their ids, where these are given."""
+        table = EXPERIMENTS.c
+        chosen = table.id.contains(part_of_id, autoescape=True)
+        if status is not None:
+            chosen &= table.status == str(status)
+        query = sa.select(EXPERIMENTS).where(chosen).order_by(table.created_at.desc(), table.id)
+        count = sa.select(sa.func.count()).select_from(EXPERIMENTS).where(chosen)
+
+        def work(connection: sa.Connection) -> tuple[Sequence[RunningExperiment], int]:
+            rows = connection.execute(query.offset(offset).limit(limit))
+            return [_read(row) for row in rows], connection.execute(count).scalar_one()
+
+        return self._transaction(work)
+
     def start(self, experiment_id: str, *, who: str, traffic: float | None = None) -> RunningExperiment:
         """Starts a draft, with ``traffic`` as its first phase if given. Raises ConflictError when it is no draft, or
         when its exclusive group has too little traffic left."""
@@ -81,8 +99,9 @@ class Experiments:
             found = self._get(connection, experiment_id)
             if found.status is not Status.DRAFT:
                 raise ConflictError(f"experiment {experiment_id} is {found.status}; only a draft can be started")
-            slot = self._free_slot(connection, found.experiment)
-            first = _phase(found.experiment, traffic) if traffic is not None else None
+            running = connection.execute(sa.select(EXPERIMENTS).where(EXPERIMENTS.c.status == str(Status.RUNNING)))
+            slot = free_slot(map(_read, running), found.experiment)
+            first = phase(found.experiment, traffic) if traffic is not None else None
             now = utc(self._clock())
             state = {"status": str(Status.RUNNING), "started_at": now, "slot": slot, "traffic": first}
             self._write(connection, experiment_id, state, who, "started", {"slot": slot, "traffic": first})
@@ -98,7 +117,7 @@ class Experiments:
             now = found.experiment.traffic if found.traffic is None else found.traffic
             if traffic < now:
                 raise ConflictError(f"experiment {experiment_id} enrols {now} already; it cannot shrink while it runs")
-            state = {"traffic": _phase(found.experiment, traffic)}
+            state = {"traffic": phase(found.experiment, traffic)}
             self._write(connection, experiment_id, state, who, "grown", {"traffic": traffic, "from": now})
             return self._get(connection, experiment_id)
 
@@ -107,7 +126,7 @@ class Experiments:
     def update(self, experiment: Experiment, *, who: str) -> RunningExperiment:
         """Changes a declaration. While it runs only ``FREE_WHILE_RUNNING``; raises ConflictError naming what else was
         changed, and for an experiment that has ended."""
-        _check(experiment)
+        check(experiment)
 
         def work(connection: sa.Connection) -> RunningExperiment:
             found = self._get(connection, experiment.id)
@@ -158,6 +177,13 @@ class Experiments:
         query = query.where(table.experiment == experiment_id).order_by(table.id)
         return self._transaction(lambda connection: [Change(*row) for row in connection.execute(query)])
 
+    def phases(self, experiment_id: str) -> Sequence[tuple[float, float]]:
+        """When each phase of enrolment began, epoch seconds, and its share of users, oldest first. Raises
+        NotFoundError."""
+        declared = self.get(experiment_id).experiment.traffic
+        changes = [one for one in self.history(experiment_id) if one.change in ("started", "grown")]
+        return [(one.at.timestamp(), one.detail["traffic"] or declared) for one in changes]
+
     def keep_look(self, experiment_id: str, day: date, metrics: Mapping[str, Any]) -> None:
         """Keeps the analysis of one day; that day's earlier one is replaced, so analysing twice changes nothing."""
         row = {"experiment": experiment_id, "day": day}
@@ -200,25 +226,6 @@ class Experiments:
             raise ConflictError(f"experiment {experiment_id} is {found.status}, not running")
         return found
 
-    def _free_slot(self, connection: sa.Connection, experiment: Experiment) -> float:
-        if experiment.group is None:
-            return 0.0
-        rows = connection.execute(sa.select(EXPERIMENTS).where(EXPERIMENTS.c.status == str(Status.RUNNING)))
-        taken = sorted(
-            (one.slot, one.experiment.traffic) for one in map(_read, rows) if one.experiment.group == experiment.group
-        )
-        slot = 0.0
-        for start, width in taken:
-            if start - slot >= experiment.traffic - 1e-9:
-                return slot
-            slot = max(slot, start + width)
-        if slot + experiment.traffic > 1 + 1e-9:
-            raise ConflictError(
-                f"group {experiment.group} has {1 - slot:.2f} of its traffic left, {experiment.id} asks for "
-                f"{experiment.traffic}; stop another one or lower traffic"
-            )
-        return slot
-
     def _write(
         self, connection: sa.Connection, experiment_id: str, state: dict[str, Any], who: str, change: str, detail: Any
     ) -> None:
@@ -241,15 +248,3 @@ def _read(row: sa.Row[Any]) -> RunningExperiment:
         slot=row.slot,
         traffic=row.traffic,
     )
-
-
-def _check(experiment: Experiment) -> None:
-    known(experiment.metric)
-    for text in experiment.guardrails:
-        Guardrail.parse(text)
-
-
-def _phase(experiment: Experiment, traffic: float) -> float:
-    if not 0 < traffic <= experiment.traffic:
-        raise InvalidInputError("traffic", f"must lie above 0 and not above the declared {experiment.traffic}")
-    return traffic

@@ -24,12 +24,15 @@ METRICS = {
 }
 """Metric → column summed above the line, and below it (None: the number of users). Higher is better in all."""
 
+INTEGERS = {"arm": np.int16, "day": np.int32, "phase": np.int16, "cohort": np.int16}
+"""The columns of ``Users`` that are no counts."""
+
 
 @dataclass(frozen=True)
 class Users:
     """Columns of one length. ``arm`` int16 index into the experiment's arms; ``day`` int32 day of the first exposure,
-    from the experiment's first; the others float64: counts within the user's window, and ``before_…`` in the weeks
-    before the first exposure."""
+    from the experiment's first; ``phase`` int16 the phase of enrolment it fell into, ``cohort`` int16 (-1: none known);
+    the others float64: counts within the user's window, and ``before_…`` in the weeks before the first exposure."""
 
     arm: npt.NDArray[np.int16]
     day: npt.NDArray[np.int32]
@@ -40,6 +43,13 @@ class Users:
     revenue: Values
     before_impressions: Values
     before_clicks: Values
+    phase: npt.NDArray[np.int16]
+    cohort: npt.NDArray[np.int16]
+
+    @classmethod
+    def nobody(cls) -> "Users":
+        """No users at all."""
+        return cls(**{one.name: np.empty(0, INTEGERS.get(one.name, np.float64)) for one in fields(cls)})
 
     def __len__(self) -> int:
         return len(self.arm)
@@ -49,8 +59,8 @@ class Users:
         return Users(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
 
     def closed(self, look_day: int, window_days: int) -> "Users":
-        """Users whose window has closed by the end of ``look_day``."""
-        return self.take(self.day + window_days <= look_day + 1)
+        """Users whose window has closed by the end of ``look_day``, whenever on their first day they came."""
+        return self.take(self.day + window_days <= look_day)
 
     def parts(self, metric: str) -> tuple[Values, Values]:
         """What stands above and below the line of ``metric``, a user each."""

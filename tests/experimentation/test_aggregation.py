@@ -4,15 +4,27 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from contracts.catalogue import Item, User
+from contracts.errors import UnavailableError
+from contracts.impressions import Confirmation
 from experimentation.aggregation import Observed, observe
+from experimentation.log_tables import Logs
 from tests.experimentation.logs import acted, at, shown, written
 
 UNTIL = date(2026, 4, 30)
 
 
-def look(folder: Path, impressions: list[dict[str, Any]], interactions: list[dict[str, Any]]) -> Observed:
-    files = written(folder, impressions, interactions)
-    return observe("x1", ["control", "variant"], [files[0]], [files[1]], until=UNTIL, windows=[7, 1])
+def look(
+    folder: Path, impressions: list[dict[str, Any]], interactions: list[dict[str, Any]], **options: Any
+) -> Observed:
+    others = [options.pop(name, None) for name in ("items", "users", "confirmations")]
+    logs = written(folder, impressions, interactions, *others)
+    until: date = options.pop("until", UNTIL)
+    return observe("x1", ["control", "variant"], logs, until=until, windows=[7, 1], **options)
 
 
 def clicks(observed: Observed, window: int = 7) -> float:
@@ -51,7 +63,7 @@ def test_a_user_counts_over_a_fixed_window_from_the_first_exposure(tmp_path: Pat
     assert [observed.windows[w].impressions[0] for w in (7, 1)] == [3.0, 2.0]
     assert [observed.windows[w].clicks[0] for w in (7, 1)] == [1.0, 1.0]
     week = observed.windows[7]
-    assert [len(week.closed(day, 7)) for day in (5, 6)] == [0, 1]
+    assert [len(week.closed(day, 7)) for day in (6, 7)] == [0, 1]
 
 
 def test_purchases_have_a_value_and_conversion_is_of_users(tmp_path: Path) -> None:
@@ -68,32 +80,107 @@ def test_users_of_two_arms_and_bots_are_left_out_and_counted(tmp_path: Path) -> 
     done = [acted("bot", f"i{n}", at(0, n + 0.5), request_id=f"bot-{at(0, n).isoformat()}") for n in range(60)]
     observed = look(tmp_path, [*mixed, *seen, shown("u", "i", at(0))], done)
     assert (observed.contaminated, observed.bots) == (1, {"control": 0, "variant": 1})
-    assert observed.exposed.tolist() == [[1, 0]]
+    assert observed.exposed[0].tolist() == [1, 0]
     assert clicks(observed) == 0
 
 
 def test_forced_arms_and_other_experiments_are_not_seen(tmp_path: Path) -> None:
     other = shown("w", "i", at(0)) | {"experiment": "x2"}
-    observed = look(tmp_path, [shown("u", "i", at(0)), shown("v", "i", at(0), None), other], [])
-    assert observed.exposed.tolist() == [[1, 0]]
+    clicked = acted("u", "j", at(0.1, 5), request_id="forced")
+    forced = [shown("u", "j", at(0.1), None, request_id="forced"), shown("u", "j", at(0.05))]
+    observed = look(tmp_path, [shown("u", "i", at(0)), shown("v", "i", at(0), None), other, *forced], [clicked])
+    assert observed.exposed[-1].tolist() == [1, 0]
+    assert (observed.windows[7].impressions.tolist(), clicks(observed)) == ([2.0], 0)
 
 
 def test_a_day_without_impressions_is_missed_also_when_the_clocks_change(tmp_path: Path) -> None:
     # 29 March 2026 is the day on which Europe moves its clocks: days are UTC days, so nothing happens.
-    observed = look(tmp_path, [shown(f"u{day}", "i", at(day)) for day in (0, 1, 3)], [])
+    seen = [shown(f"u{day}", "i", at(day)) for day in (0, 1, 3)]
+    observed = look(tmp_path, seen, [], until=date(2026, 3, 31))
     assert observed.first_day == date(2026, 3, 28)
     assert observed.missing_days == ("2026-03-30",)
     assert observed.exposed[:, 0].tolist() == [1, 2, 2, 3]
 
 
+def test_days_that_have_not_reached_the_lake_yet_are_missing(tmp_path: Path) -> None:
+    late = look(tmp_path, [shown("u", "i", at(day)) for day in (0, 1)], [], until=date(2026, 3, 31))
+    assert late.missing_days == ("2026-03-30", "2026-03-31")
+    assert len(late.exposed) == 4
+
+
 def test_an_arm_without_traffic_and_an_experiment_without_any(tmp_path: Path) -> None:
     assert look(tmp_path, [shown("u", "i", at(0))], []).exposed[-1].tolist() == [1, 0]
-    nothing = observe("x1", ["control", "variant"], [], [], until=UNTIL, windows=[7, 1])
+    nothing = observe("x1", ["control", "variant"], Logs([]), until=UNTIL, windows=[7, 1])
     assert (nothing.first_day, len(nothing.windows[7])) == (None, 0)
     assert look(tmp_path, [shown("u", "i", at(0), None)], []).first_day is None
 
 
 def test_an_early_look_does_not_see_what_came_later(tmp_path: Path) -> None:
-    files = written(tmp_path, [shown("u", "i", at(0)), shown("v", "i", at(5))], [acted("u", "i", at(5))])
-    early = observe("x1", ["control"], [files[0]], [files[1]], until=date(2026, 3, 29), windows=[7])
+    logs = written(tmp_path, [shown("u", "i", at(0)), shown("v", "i", at(5))], [acted("u", "i", at(5))])
+    early = observe("x1", ["control"], logs, until=date(2026, 3, 29), windows=[7])
     assert (len(early.windows[7]), early.windows[7].clicks.sum()) == (1, 0)
+
+
+def test_an_arms_day_has_latency_degraded_answers_coverage_and_new_items(tmp_path: Path) -> None:
+    born = [at(-1), at(-100), None, at(-2)]
+    items = [Item(item_id=f"i{number}", created_at=when) for number, when in enumerate(born)]
+    seen = [
+        shown("u", f"i{item}", at(0, answer), request_id=f"r{answer}", position=item + 1)
+        | {"latency_ms": 10.0 * answer, "degraded": answer == 3}
+        for answer in range(1, 5)
+        for item in range(2)
+    ]
+    day = look(tmp_path, seen, [], items=items).daily[0]
+    assert (day.users, day.impressions, day.degraded_share) == (1, 8, 0.25)
+    assert day.latency_p95_ms == pytest.approx(np.quantile([10, 20, 30, 40], 0.95))
+    assert (day.coverage, day.new_share) == (0.5, 0.5)
+    assert look(tmp_path, [shown("u", "i", at(0))], []).daily[0].latency_p95_ms is None
+
+
+def test_confirmed_impressions_are_counted_once_and_only_where_something_was_shown(tmp_path: Path) -> None:
+    seen = [shown("u", item, at(0), request_id="r") for item in "ij"]
+    said = [("r", "i"), ("r", "i"), ("r", "k"), ("other", "j")]
+    confirmations = [
+        Confirmation(request_id=request, user_id="u", item_id=item, timestamp=at(0, 9)) for request, item in said
+    ]
+    day = look(tmp_path, seen, [], confirmations=confirmations).daily[0]
+    assert (day.impressions, day.confirmed) == (2, 1)
+
+
+def test_files_from_before_a_column_was_declared_are_read(tmp_path: Path) -> None:
+    logs = written(tmp_path, [shown("u", "i", at(0))], [])
+    old = pq.read_table(logs.impressions[0]).drop_columns(["latency_ms", "degraded", "team"])
+    pq.write_table(old, logs.impressions[0])
+    observed = observe("x1", ["control"], logs, until=UNTIL, windows=[7])
+    assert (observed.daily[0].users, observed.daily[0].degraded_share) == (1, None)
+
+
+def test_users_have_their_cohort_and_the_phase_in_which_they_came(tmp_path: Path) -> None:
+    people = [User(user_id="u", cohort="young"), User(user_id="w", cohort="old")]
+    seen = [shown(user, "i", at(day)) for day, user in enumerate("uvw")]
+    observed = look(tmp_path, seen, [], users=people, phases=[at(1).timestamp()])
+    users = observed.windows[7]
+    assert [observed.cohorts[code] if code >= 0 else None for code in users.cohort] == ["young", None, "old"]
+    assert users.phase.tolist() == [0, 1, 1]
+
+
+def test_interleaved_users_have_a_row_a_team_and_a_click_counts_for_the_team_that_placed_the_item(
+    tmp_path: Path,
+) -> None:
+    teams = {"i": "control", "j": "variant", "k": "variant"}
+    seen = [
+        shown(user, item, at(0), "interleaved", request_id=f"r-{user}", team=team)
+        for user in "uv"
+        for item, team in teams.items()
+    ]
+    done = [acted("u", "j", at(0, 5), request_id="r-u"), acted("u", "k", at(0, 6)), acted("v", "i", at(0, 7))]
+    observed = look(tmp_path, seen, done, interleaved=True)
+    users = observed.windows[7]
+    assert (users.arm.tolist(), users.clicks.tolist()) == ([0, 1, 0, 1], [0.0, 2.0, 1.0, 0.0])
+    assert users.impressions.tolist() == [1.0, 2.0, 1.0, 2.0]
+    assert (observed.contaminated, observed.exposed[-1].tolist()) == (0, [2, 2])
+
+
+def test_files_that_are_gone_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="the lake is unavailable"):
+        observe("x1", ["control"], Logs([str(tmp_path / "gone.parquet")]), until=UNTIL, windows=[7])

@@ -6,9 +6,9 @@ import pytest
 
 from contracts.experiment import Status
 from database.engine import connect
-from experimentation.aggregation import Resources
 from experimentation.challengers import grow, next_phase, open_experiment
 from experimentation.jobs import Rooms
+from experimentation.log_tables import Resources
 from experimentation.store import Experiments
 from lake.store import Lake
 from releases.pointers import Pointers
@@ -16,7 +16,7 @@ from releases.promotion import Door
 from releases.store import ReleaseStore
 from tests.releases.releases import published
 
-OLD, NEW = "r00000000000a", "r00000000000b"
+OLD, NEW, NEWER = "r00000000000a", "r00000000000b", "r00000000000c"
 
 
 def test_a_challenger_is_enrolled_in_growing_phases_while_guardrails_hold(tmp_path: Path, database_url: str) -> None:
@@ -38,7 +38,7 @@ def test_a_challenger_is_enrolled_in_growing_phases_while_guardrails_hold(tmp_pa
     running = there.experiments.get(identifier)
     assert (running.status, running.traffic) == (Status.RUNNING, 0.05)
 
-    look = {"decision": {"state": "running"}, "comparison": {"guardrails": [{"state": "open"}]}}
+    look = {"decision": {"state": "running"}, "comparison": {"guardrails": [{"state": "holds"}]}}
     assert grow(there, identifier) is None
     day = (running.started_at or pytest.fail("never started")).date()
     there.experiments.keep_look(identifier, day, look)
@@ -46,8 +46,13 @@ def test_a_challenger_is_enrolled_in_growing_phases_while_guardrails_hold(tmp_pa
     now[0] += 90_000
     assert [grow(there, identifier), grow(there, identifier)] == [0.2, None]
     now[0] += 90_000
-    there.experiments.keep_look(identifier, day, look | {"comparison": {"guardrails": [{"state": "breaks"}]}})
-    assert grow(there, identifier) is None
+    for state in ("open", "breaks"):
+        there.experiments.keep_look(identifier, day, look | {"comparison": {"guardrails": [{"state": state}]}})
+        assert grow(there, identifier) is None
+    assert [share for _, share in there.experiments.phases(identifier)] == [0.05, 0.2]
+    published(store, NEWER)
+    door.challenge(NEWER, who="t", why="gate")
+    assert open_experiment(there) is None
     assert next_phase(there.experiments.get(identifier), "hold", [], 3) is None
     assert next_phase(there.experiments.get(identifier), "running", ["holds"], 3) == 1.0
     engine.dispose()

@@ -71,10 +71,12 @@ def test_nothing_is_concluded_from_a_broken_split_missing_days_or_mixed_users() 
     assert decide(EXPERIMENT, []).verdict is Verdict.HOLD
 
 
-def test_one_harmful_arm_does_not_stop_a_better_one() -> None:
+def test_one_harmful_arm_does_not_stop_a_better_one_but_nobody_waits_in_it() -> None:
     bad, good = replace(evidence(-0.2, 0.1), arm="bad"), replace(evidence(0.1, 0.05), arm="good")
     found = decide(EXPERIMENT, [bad, good])
     assert (found.verdict, found.arm) == (Verdict.PROMOTE, "good")
+    found = decide(EXPERIMENT, [bad, replace(evidence(0.1, 0.2), arm="open")])
+    assert (found.verdict, found.arm) == (Verdict.ROLLBACK, "bad")
 
 
 def test_too_few_users_give_no_interval_and_no_conclusion() -> None:

@@ -14,8 +14,8 @@ from contracts.experiment import Arm, Experiment, Status
 from contracts.impressions import Impression
 from contracts.release import CHALLENGER, CHAMPION
 from database.engine import connect
-from experimentation.aggregation import Resources
 from experimentation.jobs import Rooms, analyse_experiment, carry_out, running_ids
+from experimentation.log_tables import Resources
 from experimentation.report import page
 from experimentation.store import Experiments
 from lake.store import Lake
@@ -24,7 +24,7 @@ from releases.promotion import Door
 from releases.store import ReleaseStore
 from tests.releases.releases import published
 
-OLD, NEW = "r00000000000a", "r00000000000b"
+OLD, NEW, NEWEST = "r00000000000a", "r00000000000b", "r00000000000c"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAYS, USERS = 6, 3000
 LAST = date(2026, 3, 7)
@@ -105,8 +105,8 @@ def test_a_better_challenger_is_promoted_once_however_often_the_task_is_retried(
     assert (first["moved"], first["champion"]) == (True, NEW)
     assert there.door.pointers.get(CHALLENGER).release_id is None
     assert there.experiments.get("x1").status is Status.PROMOTED
-    again = carry_out(there, "x1", answer["decision"])
-    assert (again["moved"], again["champion"]) == (False, NEW)
+    assert carry_out(there, "x1", answer["decision"]) == first
+    assert [line.operation for line in there.door.pointers.audit()].count("experiment:x1:promote") == 2
     assert running_ids(there) == []
 
 
@@ -124,8 +124,35 @@ def test_killed_between_deciding_and_ending_it_has_moved_once(there: Rooms, monk
     assert (champion(there), there.experiments.get("x1").status) == (NEW, Status.RUNNING)
     there.door.rollback(who="ann", why="a person steps in")
     outcome = carry_out(there, "x1", decision)
-    assert (outcome["moved"], outcome["champion"]) == (False, OLD)
+    assert (outcome["moved"], outcome["champion"]) == (True, OLD)
     assert there.experiments.get("x1").status is Status.PROMOTED
+    assert there.experiments.decision("x1") == decision | {"moved": True}
+
+
+def test_killed_before_the_move_it_moves_when_the_task_is_retried(
+    there: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(there)
+    decision = {"state": "promote", "arm": "variant", "reason": "lift 0.1"}
+
+    def killed(*_arguments: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pointers, "move_together", killed)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(there, "x1", decision)
+    assert (champion(there), there.experiments.get("x1").status) == (OLD, Status.RUNNING)
+    assert (carry_out(there, "x1", decision)["moved"], champion(there)) == (True, NEW)
+
+
+def test_a_winner_over_a_release_that_is_champion_no_longer_waits_for_a_person(there: Rooms) -> None:
+    started(there)
+    published(there.door.store, NEWEST)
+    there.door.promote(NEWEST, who="train_daily", why="gate passed")
+    outcome = carry_out(there, "x1", {"state": "promote", "arm": "variant", "reason": "lift 0.1"})
+    assert (outcome["verdict"], outcome["moved"], champion(there)) == ("hold", False, NEWEST)
+    assert f"compared with {OLD}" in outcome["reason"]
 
 
 def test_a_worse_challenger_is_rolled_back_and_the_champion_stays(there: Rooms) -> None:

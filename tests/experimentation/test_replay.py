@@ -10,7 +10,8 @@ import pytest
 from contracts.errors import NotFoundError
 from contracts.events import Interaction
 from contracts.impressions import Impression
-from experimentation.replay import Acts, acts_of, logged_requests, ndcg, replay
+from experimentation.logged_requests import Acts, acts_of, logged_requests
+from experimentation.replay import ndcg, replay
 from lake.store import Lake
 from pipeline.request import UserRow
 from pipeline.served import ServedRelease
@@ -159,3 +160,21 @@ def test_ndcg_of_lists_worked_out_by_hand() -> None:
 def test_nobody_has_an_empty_row() -> None:
     row = Acts((), np.empty(0, np.int8), np.empty(0)).row("u", 1.0)
     assert (row.state, row.age_seconds, list(row.item_ids)) == ("missing", None, [])
+
+
+def test_slots_that_were_drawn_say_what_the_release_would_earn_there(served: ServedRelease, tmp_path: Path) -> None:
+    impressions, clicks = [], histories()
+    for number in range(120):
+        user, when = USERS[number % 12], NOON + timedelta(minutes=5 * (number // 12))
+        seen = {f"i{number % 12}", f"i{number % 12 + 1}"}
+        item = next(f"i{(number * 7 + at) % 40}" for at in range(3) if f"i{(number * 7 + at) % 40}" not in seen)
+        *rest, last = shown(f"r{number}", user, ["i38", "i39", item], when)
+        impressions += [*rest, last.model_copy(update={"propensity": 1 / 40})]
+        clicks += [acted(user, item, when + timedelta(seconds=9))] if number % 4 == 0 else []
+    report = replay(served, lake_of(tmp_path, impressions, clicks), DAY, hours=0.05)
+    assert (report.slot.slots, report.slot.logged) == (120, 0.25)
+    assert report.slot.effective > 100
+    assert report.slot.snips is not None
+    assert report.slot.snips.lower < 0.25 < report.slot.snips.upper
+    few = replay(served, lake_of(tmp_path / "few", impressions[:30], clicks), DAY, hours=0.05)
+    assert (few.slot.slots, few.slot.ips) == (10, None)

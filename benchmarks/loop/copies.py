@@ -1,0 +1,45 @@
+"""Releases whose rank among each other is known: a copy, and a copy whose ranker is damaged."""
+
+import re
+import shutil
+from pathlib import Path
+
+from contracts.errors import NotFoundError
+from contracts.release import SERVING_MODELS, Manifest
+from releases.store import ReleaseStore
+
+LAMBDAMART = Path("lambdamart") / "model.txt"
+
+
+def copied(store: ReleaseStore, original: str, identifier: str, *, damaged: bool) -> str:
+    """Publishes a copy of ``original`` under ``identifier``; where ``damaged`` its ranker prefers the worst. Returns
+    the id. Raises NotFoundError for a release without the ranker that can be damaged."""
+    source, manifest = store.open(original), store.manifest(original)
+    staging = store.stage(identifier)
+    for name in sorted(manifest.files):
+        target = staging / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target)
+    new = Manifest.model_validate(manifest.model_dump() | {"id": identifier, "parent": original})
+    for model in SERVING_MODELS:
+        versions = staging / "models" / model
+        if versions.is_dir():
+            (versions / str(manifest.model_version)).rename(versions / str(new.model_version))
+    if damaged:
+        _turn_round(staging / LAMBDAMART)
+        new = new.model_copy(update={"ranker": "lambdamart"})
+    store.publish(staging, new)
+    return identifier
+
+
+def _turn_round(model: Path) -> None:
+    """Changes the sign of every leaf. The sizes of the trees in bytes are left out, which LightGBM can do without."""
+    if not model.is_file():
+        raise NotFoundError(f"the release has no {LAMBDAMART}, so its ranker cannot be damaged")
+    lines = []
+    for line in model.read_text().splitlines():
+        if line.startswith("leaf_value="):
+            line = "leaf_value=" + " ".join(f"{-float(value):.17g}" for value in line.split("=", 1)[1].split())
+        if not re.match("tree_sizes=", line):
+            lines.append(line)
+    model.write_text("\n".join(lines) + "\n")
