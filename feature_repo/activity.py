@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import mmh3
@@ -73,6 +74,9 @@ class Act(NamedTuple):
     action: int
 
 
+_KEY = attrgetter("event_key")
+
+
 @dataclass(frozen=True, slots=True)
 class UserActivity:
     """At most HISTORY_LENGTH actions, oldest first, and the place in the stream of the last event applied."""
@@ -101,13 +105,12 @@ def _insert(acts: tuple[Act, ...], act: Act) -> tuple[Act, ...]:
     full = len(acts) >= HISTORY_LENGTH
     if full and act < acts[0]:
         return acts
-    for position, held in enumerate(acts):
-        if held.event_key == act.event_key:
-            if held >= act:
-                return acts
-            acts = (*acts[:position], *acts[position + 1 :])
-            full = False
-            break
+    if act.event_key in map(_KEY, acts):
+        position = [held.event_key for held in acts].index(act.event_key)
+        if acts[position] >= act:
+            return acts
+        acts = (*acts[:position], *acts[position + 1 :])
+        full = False
     place = bisect_left(acts, act)
     return (*acts[1 if full else 0 : place], act, *acts[place:])
 
@@ -116,7 +119,7 @@ def contains(state: UserActivity, happening: Happening) -> bool:
     """Whether the event is no news: its id stands in the window, or it is older than all of a full window."""
     if len(state.acts) >= HISTORY_LENGTH and Act(*happening[:4]) < state.acts[0]:
         return True
-    return any(act.event_key == happening.event_key for act in state.acts)
+    return happening.event_key in map(_KEY, state.acts)
 
 
 def merge(one: UserActivity, other: UserActivity) -> UserActivity:
@@ -135,38 +138,48 @@ def merge(one: UserActivity, other: UserActivity) -> UserActivity:
 
 def counters(state: UserActivity) -> dict[str, float]:
     """Session and short-term counters as of the last action (fields of the view ``user_activity``), zeros before it."""
-    times = [act.time_ms for act in state.acts]
+    times, _, _, actions = _columns(state)
     now = times[-1] if times else 0
     start = len(times) - 1
     while start > 0 and times[start] - times[start - 1] <= SESSION_GAP_MS:
         start -= 1
-    day = state.acts[bisect_left(times, now - DAY_MS) :]
+    day = actions[bisect_left(times, now - DAY_MS) :]
     return {
         "session_actions": float(len(times) - max(start, 0)),
         "session_seconds": (now - times[start]) / 1000 if times else 0.0,
         "actions_1h": float(len(times) - bisect_left(times, now - HOUR_MS)),
         "actions_24h": float(len(day)),
-        "clicks_24h": float(sum(act.action == ACTION_CODES[Action.CLICK] for act in day)),
-        "purchases_24h": float(sum(act.action == ACTION_CODES[Action.PURCHASE] for act in day)),
+        "clicks_24h": float(day.count(ACTION_CODES[Action.CLICK])),
+        "purchases_24h": float(day.count(ACTION_CODES[Action.PURCHASE])),
     }
+
+
+def _columns(state: UserActivity) -> tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...], tuple[int, ...]]:
+    """Times, event keys, items and actions."""
+    return tuple(zip(*state.acts, strict=True)) or ((), (), (), ())  # type: ignore[return-value]
 
 
 def to_features(state: UserActivity) -> dict[str, Value]:
     """Every field of the view ``user_activity``."""
+    times, keys, items, actions = _columns(state)
     return {
-        "items": [act.item_id for act in state.acts],
-        "actions": [act.action for act in state.acts],
-        "times_ms": [act.time_ms for act in state.acts],
-        "event_keys": [act.event_key for act in state.acts],
+        "items": list(items),
+        "actions": list(actions),
+        "times_ms": list(times),
+        "event_keys": list(keys),
         "partition": state.partition,
         "offset": state.offset,
         **counters(state),
     }
 
 
+STATE_FIELDS = ("items", "actions", "times_ms", "event_keys", "partition", "offset")
+"""The fields of ``user_activity`` that hold the state; the others are computed from it."""
+
+
 def from_features(values: Mapping[str, Any]) -> UserActivity:
-    """The state behind a row of ``user_activity``; INITIAL where the row is missing (values None)."""
+    """The state behind STATE_FIELDS of ``user_activity``; INITIAL where the row is missing (values None)."""
     if values["items"] is None:
         return INITIAL
     columns = zip(values["times_ms"], values["event_keys"], values["items"], values["actions"], strict=True)
-    return UserActivity(tuple(Act(*column) for column in columns), values["partition"], values["offset"])
+    return UserActivity(tuple(map(Act._make, columns)), values["partition"], values["offset"])

@@ -33,9 +33,3 @@ def state_bytes(item_id_bytes: int) -> int:
 def key_bytes(user_id_bytes: int, project: str = PROJECT) -> int:
     """Length of the Redis key of a user."""
     return 4 + 8 + len("user_id") + 8 + user_id_bytes + len(project.encode())
-
-
-def vector_bytes(size: int, user_id_bytes: int, release_bytes: int = 13, project: str = PROJECT) -> int:
-    """Key, names and values of a vector of ``size`` under one release."""
-    key = key_bytes(user_id_bytes, project) + 8 + len("release") + 8 + release_bytes
-    return key + 4 * size + 2 * _FIELD_BYTES + _TIMESTAMP_BYTES // 2

@@ -43,9 +43,9 @@ class OnlineField:
     meaning: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OnlineView:
-    """A Feast view as it stands online. All join keys are text."""
+    """A Feast view as it stands online. All join keys are text. One object a view: what is derived of it is cached."""
 
     name: str
     join_keys: tuple[str, ...]

@@ -8,7 +8,7 @@ every type in use with Feast itself.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # 
 from feature_repo.online import FieldType, OnlineView, Value
 
 _STRING = 2
+_FLOAT, _FLOAT_TAG = struct.Struct("<f"), b"\x35"
+"""A float is field 6 of ``Value``, fixed 32 bits."""
+
 _Field = descriptor_pb2.FieldDescriptorProto
 _MEMBERS = {
     FieldType.STRING: ("string_val", 2, _Field.TYPE_STRING),
@@ -101,19 +104,6 @@ def row_fields(view: OnlineView) -> tuple[bytes, ...]:
     return (timestamp_field(view.name), *(field_hash(view.name, field.name) for field in view.fields))
 
 
-def encode_value(kind: FieldType, value: Value) -> bytes:
-    """A serialised ``feast.types.Value``."""
-    if kind in _MEMBERS:
-        return bytes(_Value(**{_MEMBERS[kind][0]: value}).SerializeToString())
-    if kind is FieldType.FLOAT32_LIST:
-        return _encode_floats(np.ascontiguousarray(value, "<f4"))
-    message = _Value()
-    holder = getattr(message, _LISTS[kind][0])
-    holder.SetInParent()
-    holder.val.extend(value)
-    return bytes(message.SerializeToString())
-
-
 def _varint(number: int) -> bytes:
     encoded = bytearray()
     while number > 0x7F:
@@ -123,17 +113,57 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def _encode_floats(values: np.ndarray) -> bytes:
+def _encode_scalar(kind: FieldType) -> Callable[[Any], bytes]:
+    member = _MEMBERS[kind][0]
+    return lambda value: bytes(_Value(**{member: value}).SerializeToString())
+
+
+def _encode_float(value: float) -> bytes:
+    """By hand, as below: a user's row holds a dozen of them."""
+    return _FLOAT_TAG + _FLOAT.pack(value)
+
+
+def _encode_list(kind: FieldType) -> Callable[[Any], bytes]:
+    name = _LISTS[kind][0]
+
+    def encode(values: Sequence[str] | Sequence[int]) -> bytes:
+        message = _Value()
+        holder = getattr(message, name)
+        holder.SetInParent()
+        holder.val.extend(values)
+        return bytes(message.SerializeToString())
+
+    return encode
+
+
+def _encode_floats(values: Value) -> bytes:
     """Packed by hand: two tags and lengths before the array's own bytes, ten times quicker than element by element."""
-    packed = values.tobytes()
+    packed = np.ascontiguousarray(values, "<f4").tobytes()
     body = b"\x0a" + _varint(len(packed)) + packed if packed else b""
     return b"\x82\x01" + _varint(len(body)) + body
+
+
+_ENCODERS: dict[FieldType, Callable[[Any], bytes]] = {
+    FieldType.STRING: _encode_scalar(FieldType.STRING),
+    FieldType.INT64: _encode_scalar(FieldType.INT64),
+    FieldType.FLOAT32: _encode_float,
+    FieldType.STRING_LIST: _encode_list(FieldType.STRING_LIST),
+    FieldType.INT64_LIST: _encode_list(FieldType.INT64_LIST),
+    FieldType.FLOAT32_LIST: _encode_floats,
+}
+
+
+def encode_value(kind: FieldType, value: Value) -> bytes:
+    """A serialised ``feast.types.Value``."""
+    return _ENCODERS[kind](value)
 
 
 def decode_value(kind: FieldType, payload: bytes | None) -> Any:
     """The Python value (float32[n] array for a list of floats); None where there is no row or the value is null."""
     if payload is None:
         return None
+    if kind is FieldType.FLOAT32 and payload[:1] == _FLOAT_TAG:
+        return _FLOAT.unpack_from(payload, 1)[0]
     message = _Value.FromString(payload)
     member = message.WhichOneof("val")
     if member is None:
@@ -161,15 +191,23 @@ def decode_version(payload: bytes | None) -> int:
     return int(stamp.seconds) * 1_000_000 + int(stamp.nanos) // 1000
 
 
+@lru_cache(maxsize=256)
+def _columns(view: OnlineView) -> tuple[tuple[str, bytes, Callable[[Any], bytes]], ...]:
+    """Name, hash field and encoder of each feature of a view, in order."""
+    return tuple((field.name, field_hash(view.name, field.name), _ENCODERS[field.type]) for field in view.fields)
+
+
 def encode_row(view: OnlineView, values: Mapping[str, Value], version: int) -> dict[bytes, bytes]:
     """The hash fields of one row. Raises KeyError when a field of the view is missing."""
     row = {timestamp_field(view.name): encode_version(version)}
-    for field in view.fields:
-        row[field_hash(view.name, field.name)] = encode_value(field.type, values[field.name])
+    for name, field, encode in _columns(view):
+        row[field] = encode(values[name])
     return row
 
 
 def decode_row(view: OnlineView, reply: Sequence[bytes | None]) -> tuple[int, dict[str, Any]]:
     """Version and values from the answer of HMGET with ``row_fields(view)``; version 0 means that there is no row."""
-    values = {field.name: decode_value(field.type, reply[i + 1]) for i, field in enumerate(view.fields)}
+    values = {
+        field.name: decode_value(field.type, payload) for field, payload in zip(view.fields, reply[1:], strict=True)
+    }
     return decode_version(reply[0]), values

@@ -1,7 +1,8 @@
 """Reads a user's whole online state in one round trip, from Feast's own layout."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,17 @@ from feature_repo.online import ITEM_DAILY, PROJECT, USER_ACTIVITY, USER_DAILY, 
 from feature_repo.redis_layout import decode_row, encode_entity_key, row_fields
 from feature_repo.seen import UserSeen
 
-_USER_VIEWS = (USER_ACTIVITY, USER_SEEN, USER_DAILY)
-_USER_FIELDS = tuple(name for view in _USER_VIEWS for name in row_fields(view))
+_ACTIVITY = replace(USER_ACTIVITY, fields=tuple(f for f in USER_ACTIVITY.fields if f.name in activity.STATE_FIELDS))
+"""The view narrowed to what the state is read from."""
+
+_USER_VIEWS = (_ACTIVITY, USER_SEEN, USER_DAILY)
+_STATE_VIEWS = (_ACTIVITY, USER_SEEN)
+_TOWER_VIEWS = (_ACTIVITY, USER_DAILY)
+
+
+@cache
+def _fields(views: tuple[OnlineView, ...]) -> tuple[bytes, ...]:
+    return tuple(name for view in views for name in row_fields(view))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ class UserRow:
 
 
 def _ask(pipe: Any, project: str, user_id: str, releases: Sequence[str]) -> None:
-    pipe.hmget(encode_entity_key(project, {"user_id": user_id}), _USER_FIELDS)
+    pipe.hmget(encode_entity_key(project, {"user_id": user_id}), _fields(_USER_VIEWS))
     for release in releases:
         entity = {"user_id": user_id, "release": release}
         pipe.hmget(encode_entity_key(project, entity), row_fields(USER_VECTOR))
@@ -78,6 +88,10 @@ def _split(reply: Sequence[bytes | None], views: Sequence[OnlineView]) -> list[t
     return rows
 
 
+def _present(values: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
 def _user_row(replies: Sequence[Sequence[bytes | None]], releases: Sequence[str]) -> UserRow:
     (version, acts), (_, met), (daily_version, daily) = _split(replies[0], _USER_VIEWS)
     vectors = {}
@@ -89,7 +103,7 @@ def _user_row(replies: Sequence[Sequence[bytes | None]], releases: Sequence[str]
         activity.from_features(acts),
         seen.from_features(met),
         version,
-        {name: float(value) for name, value in daily.items() if value is not None},
+        _present(daily),
         daily_version,
         vectors,
     )
@@ -105,6 +119,49 @@ def read_users(
     replies = pipe.execute()
     width = 1 + len(releases)
     return [_user_row(replies[i * width : (i + 1) * width], releases) for i in range(len(user_ids))]
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """What the folds change of a user; ``version`` as in UserRow."""
+
+    activity: UserActivity
+    seen: UserSeen
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TowerRow:
+    """What a user tower reads of a user; ``version`` as in UserRow."""
+
+    activity: UserActivity
+    daily: dict[str, float]
+    version: int
+
+
+def read_states(client: "redis.Redis[bytes]", user_ids: Sequence[str], *, project: str = PROJECT) -> list[StateRow]:
+    """The states of many users in one round trip, in the order asked. Raises redis.RedisError."""
+    rows = []
+    for (version, acts), (_, met) in _read(client, user_ids, project, _STATE_VIEWS):
+        rows.append(StateRow(activity.from_features(acts), seen.from_features(met), version))
+    return rows
+
+
+def read_for_towers(client: "redis.Redis[bytes]", user_ids: Sequence[str], *, project: str = PROJECT) -> list[TowerRow]:
+    """The towers' inputs of many users in one round trip, in the order asked. Raises redis.RedisError."""
+    rows = []
+    for (version, acts), (_, daily) in _read(client, user_ids, project, _TOWER_VIEWS):
+        rows.append(TowerRow(activity.from_features(acts), _present(daily), version))
+    return rows
+
+
+def _read(
+    client: "redis.Redis[bytes]", user_ids: Sequence[str], project: str, views: tuple[OnlineView, ...]
+) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    pipe = client.pipeline(transaction=False)
+    for user_id in user_ids:
+        pipe.hmget(encode_entity_key(project, {"user_id": user_id}), _fields(views))
+    return (_split(reply, views) for reply in pipe.execute())
 
 
 def read_user(
@@ -124,7 +181,7 @@ def read_items_daily(
     rows = []
     for reply in pipe.execute():
         version, values = decode_row(ITEM_DAILY, reply)
-        rows.append((version, {name: float(value) for name, value in values.items() if value is not None}))
+        rows.append((version, _present(values)))
     return rows
 
 

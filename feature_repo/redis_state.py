@@ -15,10 +15,11 @@ from feature_repo import activity, seen
 from feature_repo.activity import UserActivity
 from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN
 from feature_repo.redis_layout import encode_entity_key, encode_row, encode_version, timestamp_field
-from feature_repo.redis_reader import UserRow, read_users
-from feature_repo.redis_writer import ATTEMPTS, Write, next_version, write_all
+from feature_repo.redis_reader import StateRow, read_states
+from feature_repo.redis_writer import Write, next_version, write_all
 from feature_repo.seen import UserSeen
 
+ATTEMPTS = 10
 _GUARD = timestamp_field(USER_ACTIVITY.name)
 
 
@@ -39,7 +40,7 @@ def merging(other: UserState) -> Change:
     return lambda state: UserState(activity.merge(state.activity, other.activity), seen.merge(state.seen, other.seen))
 
 
-def _write(project: str, user_id: str, row: UserRow, state: UserState, version: int) -> Write:
+def _write(project: str, user_id: str, row: StateRow, state: UserState, version: int) -> Write:
     fields = encode_row(USER_ACTIVITY, activity.to_features(state.activity), version)
     if state.seen is not row.seen or row.version == 0:
         fields |= encode_row(USER_SEEN, seen.to_features(state.seen), version)
@@ -53,7 +54,7 @@ def change_users(
     clock: Clock,
     *,
     project: str = PROJECT,
-    rows: Mapping[str, UserRow] | None = None,
+    rows: Mapping[str, StateRow] | None = None,
 ) -> dict[str, tuple[UserState, int]]:
     """Applies a change to every user and returns each one's state and version after it, also where nothing changed.
 
@@ -65,7 +66,7 @@ def change_users(
     held = dict(rows or {})
     for _ in range(ATTEMPTS):
         if missing := [user_id for user_id in waiting if user_id not in held]:
-            held |= dict(zip(missing, read_users(client, missing, project=project), strict=True))
+            held |= dict(zip(missing, read_states(client, missing, project=project), strict=True))
         writes, written = [], []
         for user_id in waiting:
             row = held[user_id]

@@ -1,29 +1,50 @@
-"""Writes rows as Feast lays them out. Many writers may write one row: each write compares the row's version first.
+"""Writes rows as Feast lays them out. Many writers may write one row: what is there is compared within Redis first.
 
 Feast compares in the client between a read and a write, which two writers can pass at once. Here a Lua script compares
-and sets within Redis: a row is written only over the version that its writer saw.
+and sets: a state is written only over the version that its writer saw, a plain row only over an earlier one.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
 
 import redis
 
 from contracts.clock import Clock
-from contracts.errors import ConflictError
 from feature_repo.online import PROJECT, OnlineView, Value
-from feature_repo.redis_layout import decode_version, encode_entity_key, encode_row, timestamp_field
+from feature_repo.redis_layout import encode_entity_key, encode_row, encode_version, timestamp_field
 
-_COMPARE_AND_SET = b"""
+_OVER_WHAT_WAS_SEEN = b"""
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 return 1
 """
-_SHA = hashlib.sha1(_COMPARE_AND_SET, usedforsecurity=False).hexdigest()
-ATTEMPTS = 10
+
+_OVER_WHAT_IS_EARLIER = b"""
+local function moment(stamp)  -- seconds and nanoseconds of a protobuf Timestamp: tags 1 and 2, varints, absent is zero
+  local parts, at = {0, 0}, 1
+  while at <= #stamp do
+    local tag, value, scale, byte = math.floor(stamp:byte(at) / 8), 0, 1, 0
+    repeat
+      at = at + 1
+      byte = stamp:byte(at)
+      value = value + byte % 128 * scale
+      scale = scale * 128
+    until byte < 128
+    parts[tag] = value
+    at = at + 1
+  end
+  return parts[1], parts[2]
+end
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held then
+  local held_seconds, held_nanos = moment(held)
+  local seconds, nanos = moment(ARGV[2])
+  if seconds < held_seconds or (seconds == held_seconds and nanos <= held_nanos) then return 0 end
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+return 1
+"""
 
 
 def next_version(previous: int, clock: Clock) -> int:
@@ -45,37 +66,15 @@ class Write:
 
 
 def write_all(client: "redis.Redis[bytes]", writes: Sequence[Write]) -> list[bool]:
-    """Performs each write or leaves it, in one round trip; says which were done.
+    """Performs each write or leaves it, in two round trips at most; says which were done.
 
     Raises redis.RedisError, also when Redis refuses a write because it is full.
     """
-    done: dict[int, bool] = {}
-    waiting = list(range(len(writes)))
-    for _ in range(2):
-        replies = _send(client, [writes[i] for i in waiting])
-        unloaded = []
-        for i, reply in zip(waiting, replies, strict=True):
-            if isinstance(reply, redis.exceptions.NoScriptError):
-                unloaded.append(i)
-            elif isinstance(reply, Exception):
-                raise reply
-            else:
-                done[i] = bool(reply)
-        waiting = unloaded
-        if not waiting:
-            break
-        client.script_load(_COMPARE_AND_SET)  # type: ignore[no-untyped-call]
-    if waiting:
-        raise redis.exceptions.NoScriptError("Redis forgets scripts while they are in use")
-    return [done[i] for i in range(len(writes))]
-
-
-def _send(client: "redis.Redis[bytes]", writes: Sequence[Write]) -> list[Any]:
+    script = client.register_script(_OVER_WHAT_WAS_SEEN)
     pipe = client.pipeline(transaction=False)
     for write in writes:
-        flat = [part for pair in write.fields.items() for part in pair]
-        pipe.evalsha(_SHA, 1, write.key, write.guard, write.expected, *flat)
-    return pipe.execute(raise_on_error=False)
+        script([write.key], [write.guard, write.expected, *chain.from_iterable(write.fields.items())], pipe)
+    return [bool(done) for done in pipe.execute()]
 
 
 def write_rows(
@@ -88,37 +87,15 @@ def write_rows(
 ) -> int:
     """Writes rows (entity, values, version) in bulk with Feast's rule: only what is strictly later is written.
 
-    Returns the number written. Two round trips a batch. Raises redis.RedisError; ConflictError when others keep
-    writing the same rows.
+    Returns the number written. Raises redis.RedisError.
     """
+    script, guard = client.register_script(_OVER_WHAT_IS_EARLIER), timestamp_field(view.name)
     written = 0
     iterator = iter(rows)
     while chunk := list(islice(iterator, batch)):
-        latest: dict[bytes, tuple[Mapping[str, Value], int]] = {}
-        for entity, values, version in chunk:
-            key = encode_entity_key(project, entity)
-            if key not in latest or latest[key][1] < version:
-                latest[key] = (values, version)
-        written += _write_chunk(client, view, latest)
-    return written
-
-
-def _write_chunk(
-    client: "redis.Redis[bytes]", view: OnlineView, rows: dict[bytes, tuple[Mapping[str, Value], int]]
-) -> int:
-    guard = timestamp_field(view.name)
-    written = 0
-    for _ in range(ATTEMPTS):
         pipe = client.pipeline(transaction=False)
-        for key in rows:
-            pipe.hget(key, guard)
-        writes = []
-        for (key, (values, version)), held in zip(rows.items(), pipe.execute(), strict=True):
-            if version > decode_version(held):
-                writes.append(Write(key, guard, held or b"", encode_row(view, values, version)))
-        done = write_all(client, writes)
-        written += sum(done)
-        rows = {write.key: rows[write.key] for write, ok in zip(writes, done, strict=True) if not ok}
-        if not rows:
-            return written
-    raise ConflictError(f"{len(rows)} rows of {view.name} kept changing while they were written; write them again")
+        for entity, values, version in chunk:
+            fields = chain.from_iterable(encode_row(view, values, version).items())
+            script([encode_entity_key(project, entity)], [guard, encode_version(version), *fields], pipe)
+        written += sum(pipe.execute())
+    return written

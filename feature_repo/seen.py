@@ -1,11 +1,13 @@
 """What a user has met: every (item, action) with the last UTC day of it, capped, for the rules that hide items.
 
 The state is the set of the ``SEEN_LENGTH`` greatest entries by (day, item, action), after each (item, action) has kept
-its latest day: the same in every order of events, whatever is repeated.
+its latest day: the same in every order of events, whatever is repeated (only entries of one day may stand in another
+order).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from feature_repo.activity import DAY_MS, Happening
@@ -17,7 +19,7 @@ SEEN_LENGTH = 500
 
 @dataclass(frozen=True, slots=True)
 class UserSeen:
-    """``days`` maps (item id, action code) to days since 1970-01-01; never mutated after it is built."""
+    """``days`` maps (item id, action code) to days since 1970-01-01, earliest first; never mutated once built."""
 
     days: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
@@ -33,10 +35,15 @@ def fold(state: UserSeen, happening: Happening) -> UserSeen:
     if held is not None and held >= day:
         return state
     days = dict(state.days)
+    days.pop(met, None)
+    late = bool(days) and day < next(reversed(days.values()))
     days[met] = day
+    if late:
+        days = dict(sorted(days.items(), key=itemgetter(1)))
     if len(days) > SEEN_LENGTH:
-        oldest = min(days, key=lambda entry: (days[entry], entry))
-        if oldest == met and met not in state.days:
+        first = next(iter(days.values()))
+        oldest = min(entry for entry, seen_on in days.items() if seen_on == first)
+        if oldest == met:
             return state
         del days[oldest]
     return UserSeen(days)
@@ -51,12 +58,8 @@ def merge(one: UserSeen, other: UserSeen) -> UserSeen:
 
 def to_features(state: UserSeen) -> dict[str, Value]:
     """Every field of the view ``user_seen``, earliest day first."""
-    entries = sorted((day, item_id, action) for (item_id, action), day in state.days.items())
-    return {
-        "seen_items": [entry[1] for entry in entries],
-        "seen_actions": [entry[2] for entry in entries],
-        "seen_days": [entry[0] for entry in entries],
-    }
+    items, actions = tuple(zip(*state.days, strict=True)) or ((), ())
+    return {"seen_items": list(items), "seen_actions": list(actions), "seen_days": list(state.days.values())}
 
 
 def from_features(values: Mapping[str, Any]) -> UserSeen:

@@ -1,23 +1,18 @@
-"""``python -m simulator generate OUT`` and ``python -m simulator traffic``."""
+"""``python -m simulator generate OUT``."""
 
 import json
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from contracts.errors import HeadwaterError, InvalidInputError, NotFoundError
+from contracts.errors import HeadwaterError, InvalidInputError
 from contracts.settings import Settings
-from serving.auth.issuer import TOKEN_SECONDS, Issuer
 from simulator.settings import WorldSettings
-from simulator.tables import load_world, write_tables
-from simulator.traffic import Traffic
-from simulator.visitors import Visitors
+from simulator.tables import write_tables
 from simulator.world import World
 
 app = typer.Typer(add_completion=False, help="A simulated world of users and items, to test in.")
@@ -63,56 +58,6 @@ def generate(
     typer.echo(f"took {time.monotonic() - began:.1f} s", err=True)
     json.dump(counts, sys.stdout)
     typer.echo()
-
-
-@app.command()
-def traffic(
-    world: Annotated[Path | None, typer.Argument(help="folder of the world; default the newest of the demo")] = None,
-    rate: Annotated[float, typer.Option(min=0.1, max=1000, help="events a second, in all")] = 20.0,
-    seconds: Annotated[float, typer.Option(min=1, help="how long")] = 60.0,
-    home: Annotated[Path | None, typer.Option(help="home of the stack; default HEADWATER_HOME")] = None,
-    url: Annotated[str, typer.Option(help="address of the gateway; default that of the settings")] = "",
-    token: Annotated[str, typer.Option(help="bearer token; default one of the embedded issuer")] = "",
-    seed: Annotated[int, typer.Option(help="who comes, and what they do")] = 7,
-) -> None:
-    """Lets the people of a world ask for recommendations, click, buy and browse, through the gateway."""
-    settings = Settings(home=home) if home else Settings()
-    try:
-        folder = world or _newest_world(settings.home)
-        if not (folder / "truth" / "world.json").exists():
-            raise NotFoundError(f"{folder} holds no simulated world: make one with python -m simulator generate")
-        typer.echo(f"building the world of {folder}", err=True)
-        visitors = Visitors(load_world(folder), np.random.default_rng(seed))
-        host = "127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind
-        address = url or f"http://{host}:{settings.gateway_port}"
-        sender = Traffic(address, (lambda: token) if token else _own_tokens(settings), visitors, rate)
-        counts = sender.run(seconds, lambda line: typer.echo(line, err=True))
-    except (HeadwaterError, OSError) as error:
-        typer.echo(f"{error}", err=True)
-        raise typer.Exit(1) from error
-    json.dump(counts.as_json(), sys.stdout)
-    typer.echo()
-
-
-def _newest_world(home: Path) -> Path:
-    """The world that ``headwater demo`` made last. Raises NotFoundError when there is none."""
-    found = sorted(home.glob("simulated/*/truth/world.json"), key=lambda file: file.stat().st_mtime)
-    if not found:
-        raise NotFoundError(f"{home} holds no simulated world: name the folder of one")
-    return found[-1].parent.parent
-
-
-def _own_tokens(settings: Settings) -> Callable[[], str]:
-    """Tokens of the embedded issuer, a new one at half the life of the last."""
-    issuer = Issuer(settings.home, settings.issuer, settings.audience, settings.now())
-    held: list[tuple[float, str]] = []
-
-    def token() -> str:
-        if not held or time.monotonic() - held[-1][0] > TOKEN_SECONDS / 2:
-            held[:] = [(time.monotonic(), issuer.token("simulator"))]
-        return held[-1][1]
-
-    return token
 
 
 if __name__ == "__main__":

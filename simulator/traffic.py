@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from contracts.errors import HeadwaterError, NotFoundError, UnavailableError
 from contracts.events import Action
-from simulator.visitors import Visitors
 from simulator.world import Reaction
 
 PAGES_AN_EVENT, PAGES_A_SECOND = 0.25, 10.0
@@ -65,10 +64,27 @@ class Authorisation(httpx.Auth):
         yield request
 
 
+class People(Protocol):
+    """Who comes and what they do: the visitors of a simulated world, or the users of recorded data. A ``moment`` is
+    seconds since the traffic began."""
+
+    def arrive(self) -> str:
+        """The id of somebody who comes."""
+        ...
+
+    def look_around(self, user: str, moment: float) -> Reaction:
+        """What the user does without being shown anything."""
+        ...
+
+    def respond(self, user: str, shown: list[str], moment: float) -> list[Reaction]:
+        """What the user does with a list. Raises NotFoundError for an item of another world."""
+        ...
+
+
 class Traffic:
     """One client that speaks for all visitors. ``rate`` is events a second, in all."""
 
-    def __init__(self, url: str, token: Callable[[], str], visitors: Visitors, rate: float) -> None:
+    def __init__(self, url: str, token: Callable[[], str], visitors: People, rate: float) -> None:
         self.counts = Counts()
         self._client = httpx.Client(base_url=url, auth=Authorisation(token), timeout=10, trust_env=False)
         self._visitors = visitors
@@ -80,7 +96,7 @@ class Traffic:
         self._answered = False
 
     def run(self, seconds: float, progress: Callable[[str], None] = lambda _: None) -> Counts:
-        """Sends for ``seconds``. What is clicked only later than that is not sent.
+        """Sends for ``seconds`` (infinite: until it is interrupted). What is clicked only later is not sent.
 
         Raises UnavailableError when nobody answers at first, HeadwaterError when the gateway refuses the token or
         serves items of another world.

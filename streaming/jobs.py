@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -14,8 +15,10 @@ from releases.model_client import ModelClient
 from releases.store import ReleaseStore
 from streaming.namespace import Comparison, compare, discard, swap
 from streaming.replay import Replay, ReplayReport, within
+from streaming.sink_rows import FEEDS, Feed
 from streaming.topics import ensure_topics
-from streaming.vectors import TowersInService, VectorWriter
+from streaming.towers import TowersInService
+from streaming.vectors import VectorWriter
 
 
 def ingest_events(
@@ -25,16 +28,15 @@ def ingest_events(
 
     Raises UnavailableError, ConflictError (another sink runs) or HeadwaterError.
     """
-    from streaming.sink import SinkReport, has_news, run_feed
-    from streaming.sink_rows import FEEDS
+    from streaming.sink import SinkReport, behind, run_feed
     from streaming.spark import sink_session
 
     chosen = settings or Settings()
     lake = Lake(chosen.lake, s3_endpoint=chosen.s3_endpoint, s3_region=chosen.s3_region)
     ensure_topics(chosen.kafka_bootstrap, chosen.topic_prefix)
-    folders = {feed.table: chosen.home / "sink" / f"{chosen.topic_prefix}{feed.topic.name}" for feed in FEEDS}
+    folders = {feed.table: sink_folder(chosen, feed) for feed in FEEDS}
     where = (chosen.kafka_bootstrap, chosen.topic_prefix)
-    waiting = [feed for feed in FEEDS if has_news(feed, *where, folders[feed.table])]
+    waiting = [feed for feed in FEEDS if behind(feed, *where, folders[feed.table])]
     reports = {feed.table: SinkReport(feed.table) for feed in FEEDS}
     if waiting:
         say("starting Spark")
@@ -43,6 +45,11 @@ def ingest_events(
                 say(f"{feed.topic.name} → {feed.table}")
                 reports[feed.table] = run_feed(spark, feed, lake, *where, folders[feed.table], chosen.now())
     return [report.as_json() for report in reports.values()]
+
+
+def sink_folder(settings: Settings, feed: Feed) -> Path:
+    """Where the sink of a feed keeps its checkpoint."""
+    return settings.home / "sink" / f"{settings.topic_prefix}{feed.topic.name}"
 
 
 def replay(

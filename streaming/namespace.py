@@ -15,8 +15,9 @@ from feature_repo import activity, seen, trending
 from feature_repo.online import USER_ACTIVITY, USER_SEEN, USER_VECTOR
 from feature_repo.redis_layout import encode_entity_key, encode_row, encode_version, timestamp_field
 from feature_repo.redis_reader import UserRow, read_users, trending_key
-from feature_repo.redis_writer import ATTEMPTS, Write, next_version, write_all, write_rows
-from streaming.partition_state import KEPT_SECONDS, partition_key
+from feature_repo.redis_state import ATTEMPTS
+from feature_repo.redis_writer import Write, next_version, write_all, write_rows
+from streaming.partition_state import KEPT_SECONDS, partition_key, waiting_key
 
 AT_ONCE = 1000
 _Fields = dict[str | bytes, bytes | float | int | str]
@@ -164,6 +165,6 @@ def discard(client: "redis.Redis[bytes]", project: str, clock: Clock, releases: 
         keys += [encode_entity_key(project, {"user_id": u, "release": r}) for u in ids for r in releases]
         client.unlink(*keys)
     client.unlink(
-        *(partition_key(project, p) for p in range(EVENTS.partitions)),
+        *(key(project, p) for key in (partition_key, waiting_key) for p in range(EVENTS.partitions)),
         *(trending_key(project, p, day) for p in range(EVENTS.partitions) for day in _days(clock)),
     )

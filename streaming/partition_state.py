@@ -1,12 +1,12 @@
 """What is kept online for each partition: how far it was applied, and its trending counters with their own offset.
 
-A batch is written in this order: trending counters with their offset (one script), then the users, then the mark. A
-crash, or a Redis that lost its last writes, leaves a prefix of that, and the mark says where to go on: events behind it
-are folded again, which changes no user, and counters skip what their offset covers.
+A batch is written in this order: trending counters with their offset (one script), then the users, then whose vectors
+are behind by now, then the mark. A crash, or a Redis that lost its last writes, leaves a prefix of that, and the mark
+says where to go on: events behind it are folded again, which changes no user, and counters skip what their offset
+covers.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -31,12 +31,16 @@ for i = 2, #KEYS do
 end
 return 1
 """
-_SHA = hashlib.sha1(_COUNT, usedforsecurity=False).hexdigest()
 
 
 def partition_key(project: str, partition: int) -> bytes:
     """The hash with ``applied`` (the next offset to apply) and ``counted`` (the last one counted)."""
     return f"stream:{{{project}:{partition}}}".encode()
+
+
+def waiting_key(project: str, partition: int) -> bytes:
+    """The set of users whose vectors are behind their state."""
+    return f"waiting:{{{project}:{partition}}}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,32 @@ def read_marks(client: "redis.Redis[bytes]", partitions: Sequence[int], *, proje
     }
 
 
-def write_marks(client: "redis.Redis[bytes]", applied: Mapping[int, int], *, project: str) -> None:
-    """Moves the marks, after everything before them was written."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What moves a partition on: the next offset to apply (None: as it is), users whose vectors are behind from now
+    on, and users whose vectors came up to date."""
+
+    applied: int | None = None
+    waiting: Collection[str] = ()
+    done: Collection[str] = ()
+
+
+def write_progress(client: "redis.Redis[bytes]", moved: Mapping[int, Progress], *, project: str) -> None:
+    """Moves partitions on, after everything before their marks was written."""
     pipe = client.pipeline(transaction=False)
-    for partition, offset in applied.items():
-        pipe.hset(partition_key(project, partition), "applied", offset)
+    for partition, progress in moved.items():
+        if progress.done:
+            pipe.srem(waiting_key(project, partition), *progress.done)
+        if progress.waiting:
+            pipe.sadd(waiting_key(project, partition), *progress.waiting)
+        if progress.applied is not None:
+            pipe.hset(partition_key(project, partition), "applied", progress.applied)
     pipe.execute()
+
+
+def read_waiting(client: "redis.Redis[bytes]", partition: int, *, project: str) -> list[str]:
+    """The users of a partition whose vectors are behind."""
+    return [member.decode() for member in client.sscan_iter(waiting_key(project, partition), count=1000)]
 
 
 @dataclass
@@ -85,23 +109,15 @@ def write_trending(
     client: "redis.Redis[bytes]", deltas: Mapping[int, TrendingDelta], counted: Mapping[int, int], *, project: str
 ) -> bool:
     """Adds each partition's delta if its counters still stand at ``counted``. False when one of them does not."""
-    for _ in range(2):
-        pipe = client.pipeline(transaction=False)
-        for partition, delta in deltas.items():
-            days = sorted(delta.counts)
-            keys = [partition_key(project, partition), *(trending_key(project, partition, day) for day in days)]
-            arguments: list[bytes | str | int] = [counted[partition], delta.offset, KEPT_SECONDS]
-            for day in days:
-                arguments.append(len(delta.counts[day]))
-                for item_id, amount in delta.counts[day].items():
-                    arguments += [item_id, amount]
-            pipe.evalsha(_SHA, len(keys), *keys, *arguments)
-        replies = pipe.execute(raise_on_error=False)
-        if all(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
-            client.script_load(_COUNT)  # type: ignore[no-untyped-call]
-            continue
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise reply
-        return all(replies)
-    raise redis.exceptions.NoScriptError("Redis forgets scripts while they are in use")
+    script = client.register_script(_COUNT)
+    pipe = client.pipeline(transaction=False)
+    for partition, delta in deltas.items():
+        days = sorted(delta.counts)
+        keys = [partition_key(project, partition), *(trending_key(project, partition, day) for day in days)]
+        arguments: list[bytes | str | int] = [counted[partition], delta.offset, KEPT_SECONDS]
+        for day in days:
+            arguments.append(len(delta.counts[day]))
+            for item_id, amount in delta.counts[day].items():
+                arguments += [item_id, amount]
+        script(keys, arguments, pipe)
+    return all(pipe.execute())

@@ -10,9 +10,17 @@ from contracts.errors import HeadwaterError
 from feature_repo import activity, seen
 from feature_repo.activity import Happening
 from feature_repo.online import PROJECT
-from feature_repo.redis_reader import UserRow, read_users
+from feature_repo.redis_reader import StateRow, read_states
 from feature_repo.redis_state import Change, UserState, change_users
-from streaming.partition_state import PartitionMark, TrendingDelta, read_marks, write_marks, write_trending
+from streaming.partition_state import (
+    PartitionMark,
+    Progress,
+    TrendingDelta,
+    read_marks,
+    read_waiting,
+    write_progress,
+    write_trending,
+)
 from streaming.records import Record
 
 
@@ -26,10 +34,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a batch did: every user of it with state and version, and how many events brought nothing new."""
+    """What a batch did: how many users it changed or confirmed, and how many events brought nothing new."""
 
-    users: Mapping[str, tuple[UserState, int]]
-    daily: Mapping[str, dict[str, float]]
+    users: int
     repeated: int
 
 
@@ -88,18 +95,23 @@ class Processor:
         for batch in batches.values():
             for record in batch.records:
                 by_user.setdefault(record.user_id, []).append(record.happening)
-        rows = dict(zip(by_user, read_users(self._client, list(by_user), project=self._project), strict=True))
+        rows = dict(zip(by_user, read_states(self._client, list(by_user), project=self._project), strict=True))
         self._check(list(batches))
         repeated = self._count_trending(batches, rows)
         changes = {user_id: folding(happenings) for user_id, happenings in by_user.items()}
-        users = change_users(self._client, changes, self._clock, project=self._project, rows=rows)
-        return Applied(users, {user_id: row.daily for user_id, row in rows.items()}, repeated)
+        change_users(self._client, changes, self._clock, project=self._project, rows=rows)
+        return Applied(len(rows), repeated)
 
-    def commit(self, batches: Mapping[int, Batch]) -> None:
-        """Moves the marks behind the batches. Call it last, when all that depends on them is written."""
-        write_marks(self._client, {p: batch.end for p, batch in batches.items()}, project=self._project)
-        for partition, batch in batches.items():
-            self._marks[partition] = PartitionMark(batch.end, self._marks[partition].counted)
+    def commit(self, moved: Mapping[int, Progress]) -> None:
+        """Moves partitions on. Call it last, when all that depends on their events is written."""
+        write_progress(self._client, moved, project=self._project)
+        for partition, progress in moved.items():
+            if progress.applied is not None:
+                self._marks[partition] = PartitionMark(progress.applied, self._marks[partition].counted)
+
+    def waiting(self, partition: int) -> list[str]:
+        """Users whose vectors the partition's last owner left behind their state."""
+        return read_waiting(self._client, partition, project=self._project)
 
     def verify(self) -> None:
         """Looks whether Redis still stands where this process left it, also when no events come.
@@ -113,7 +125,7 @@ class Processor:
         if moved := {p: mark for p, mark in found.items() if mark != self._marks[p]}:
             raise MarkMovedError(moved)
 
-    def _count_trending(self, batches: Mapping[int, Batch], rows: Mapping[str, UserRow]) -> int:
+    def _count_trending(self, batches: Mapping[int, Batch], rows: Mapping[str, StateRow]) -> int:
         """Counts what is new in each partition; returns how many events were repetitions."""
         deltas, repeated = {}, 0
         states = {user_id: row.activity for user_id, row in rows.items()}

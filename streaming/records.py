@@ -30,6 +30,4 @@ def decode(payload: bytes | None, partition: int, offset: int) -> Record:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "payload"
         raise InvalidInputError(field, first["msg"]) from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError("payload", f"is no JSON ({error})") from error
     return Record(event.user_id, Happening.of(event, partition, offset), event.received_at.timestamp())

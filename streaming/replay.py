@@ -21,13 +21,14 @@ from contracts.errors import InvalidInputError
 from contracts.events import ACTION_CODES, Action
 from contracts.topics import EVENTS
 from feature_repo.activity import Happening, event_key, milliseconds
-from feature_repo.redis_reader import read_users
-from feature_repo.redis_state import UserState, change_users
+from feature_repo.redis_state import change_users
 from lake.store import Lake
 from streaming.namespace import user_ids
+from streaming.partition_state import Progress
 from streaming.processor import Batch, Processor, folding
 from streaming.records import Record, decode
-from streaming.vectors import Tower, VectorWriter
+from streaming.towers import Tower
+from streaming.vectors import VectorWriter
 
 AT_ONCE = 2000
 
@@ -176,12 +177,13 @@ class Replay:
 
     def _apply(self, batches: dict[int, Batch]) -> None:
         self._processor.apply(batches)
-        self._processor.commit(batches)
+        self._processor.commit({partition: Progress(batch.end) for partition, batch in batches.items()})
 
     def vectors(self, towers: Sequence[Tower], writer: VectorWriter) -> None:
-        """Computes the vectors of every user in the namespace; ``writer`` must write there."""
+        """Computes the vectors of every user in the namespace; ``writer`` must write there.
+
+        Raises what ``VectorWriter.write`` raises.
+        """
         iterator = user_ids(self._client, self.namespace)
         while ids := list(islice(iterator, AT_ONCE)):
-            rows = dict(zip(ids, read_users(self._client, ids, project=self.namespace), strict=True))
-            users = {user_id: (UserState(row.activity, row.seen), row.version) for user_id, row in rows.items()}
-            self.report.vectors += writer.write(towers, users, {u: row.daily for u, row in rows.items()})
+            self.report.vectors += sum(writer.write(tower, ids) for tower in towers)

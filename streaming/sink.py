@@ -26,6 +26,9 @@ from lake.store import Lake
 from streaming.dirty_days import mark
 from streaming.sink_rows import Feed, to_rows
 
+DONE = "done.json"
+"""Where the last complete run of a feed ended: partition → offset. As old as that run."""
+
 MESSAGES_AT_ONCE = 200_000
 """Messages of one batch: they pass through the driver's memory."""
 
@@ -76,11 +79,11 @@ def ends(feed: Feed, bootstrap: str, prefix: str) -> dict[str, int]:
         raise UnavailableError("Kafka", f"{bootstrap} does not answer ({error})") from error
 
 
-def has_news(feed: Feed, bootstrap: str, prefix: str, folder: Path) -> bool:
-    """Whether anything came since the last complete run: an empty topic costs no Spark session."""
-    done = folder / "done.json"
+def behind(feed: Feed, bootstrap: str, prefix: str, folder: Path) -> int:
+    """Messages that came since the last complete run: none cost no Spark session. Raises UnavailableError."""
+    done = folder / DONE
     held = json.loads(done.read_text()) if done.exists() else {}
-    return any(end > held.get(partition, 0) for partition, end in ends(feed, bootstrap, prefix).items())
+    return sum(max(0, end - held.get(partition, 0)) for partition, end in ends(feed, bootstrap, prefix).items())
 
 
 def run_feed(
@@ -122,7 +125,7 @@ def run_feed(
             query.stop()
         if report.inserted:
             lake.compact(feed.table)
-        waiting = folder / "done.json.new"
+        waiting = folder / f"{DONE}.new"
         waiting.write_text(json.dumps(goal))
-        waiting.replace(folder / "done.json")
+        waiting.replace(folder / DONE)
     return report

@@ -8,9 +8,9 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from contracts.events import Event, Interaction
-from contracts.impressions import Impression
+from contracts.impressions import Confirmation, Impression
 from contracts.rows import Row
-from contracts.topics import EVENTS, IMPRESSIONS, Topic
+from contracts.topics import CONFIRMATIONS, EVENTS, IMPRESSIONS, Topic
 from lake.tables import STREAM, TABLES
 
 
@@ -29,7 +29,7 @@ class Feed:
 
 
 def interaction(payload: bytes, origin: str) -> Row:
-    """An event as the lake keeps it. Raises ValueError for a payload that breaks the contract."""
+    """An event as the lake keeps it. Raises pydantic.ValidationError for a payload that breaks the contract."""
     event = Event.from_payload(payload)
     return Interaction(
         event_id=event.event_id,
@@ -46,12 +46,22 @@ def interaction(payload: bytes, origin: str) -> Row:
 
 
 def impression(payload: bytes, origin: str) -> Row:
-    """An impression as the lake keeps it. Raises ValueError for a payload that breaks the contract."""
+    """An impression as the lake keeps it. Raises pydantic.ValidationError for a payload that breaks the contract."""
     del origin
     return Impression.from_payload(payload)
 
 
-FEEDS = (Feed(EVENTS, "interactions", interaction), Feed(IMPRESSIONS, "impressions", impression))
+def confirmation(payload: bytes, origin: str) -> Row:
+    """A confirmed impression as the lake keeps it. Raises ValueError for a payload that breaks the contract."""
+    del origin
+    return Confirmation.from_payload(payload)
+
+
+FEEDS = (
+    Feed(EVENTS, "interactions", interaction),
+    Feed(IMPRESSIONS, "impressions", impression),
+    Feed(CONFIRMATIONS, "confirmations", confirmation),
+)
 
 
 def to_rows(feed: Feed, messages: Iterable[tuple[bytes | None, int, int]]) -> tuple[pa.Table, int]:
@@ -64,7 +74,7 @@ def to_rows(feed: Feed, messages: Iterable[tuple[bytes | None, int, int]]) -> tu
     for payload, partition, offset in messages:
         try:
             row = feed.row(payload or b"", f"{feed.topic.name}:{partition}:{offset}")
-        except (ValidationError, ValueError, RecursionError):
+        except ValidationError:
             refused += 1
             continue
         rows.append(row.model_dump())

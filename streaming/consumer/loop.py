@@ -2,71 +2,34 @@
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import redis
 import structlog
 from kafka import KafkaConsumer
-from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.clock import Clock
 from contracts.errors import ConflictError, InvalidInputError, UnavailableError
 from contracts.topics import EVENTS
+from streaming.consumer.group import METADATA_MS, Assignment, LoopSettings, group_id
 from streaming.consumer.health import Health
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.dead_letters import DeadLetterWriter
+from streaming.partition_state import Progress
 from streaming.processor import Batch, MarkMovedError, Processor
 from streaming.records import Record, decode
-from streaming.vectors import TowersInService, VectorWriter
+from streaming.vector_queue import VectorQueue
 
 log = structlog.get_logger(__name__)
-
-METADATA_MS = 5_000
-"""How soon a new partition, or a topic that came after the consumer, is seen (kafka-python: five minutes)."""
 
 EMPTY_HANDED_SECONDS, EMPTY_HANDED_MOST_SECONDS = 5.0, 600.0
 """A consumer without a partition joins anew after so long, then after twice as long, up to the most: kafka-python now
 and then gives out nothing when the group is formed before the topic is known, and would leave it at that.
 """
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """``batch`` events at most are applied together; ``refresh_seconds`` between looks at pointers and lag."""
-
-    bootstrap: str
-    prefix: str
-    batch: int = 1000
-    poll_ms: int = 200
-    refresh_seconds: float = 1.0
-    backoff_seconds: float = 0.2
-    backoff_most_seconds: float = 2.0
-    session_ms: int = 10_000
-    heartbeat_ms: int = 2_000
-
-
-class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes what was given and taken; the loop acts on it after the poll."""
-
-    def __init__(self) -> None:
-        self.fresh: set[int] = set()
-        self.revoked: set[int] = set()
-
-    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        self.fresh |= {p.partition for p in assigned}
-
-    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        self.revoked |= {p.partition for p in revoked}
-        self.fresh -= self.revoked
-
-
-def group_id(prefix: str) -> str:
-    """The consumer group that keeps the online state of an installation."""
-    return f"{prefix}online"
 
 
 class ConsumerLoop:
@@ -81,8 +44,7 @@ class ConsumerLoop:
         metrics: ConsumerMetrics,
         health: Health,
         *,
-        towers: TowersInService | None = None,
-        vectors: VectorWriter | None = None,
+        vectors: VectorQueue | None = None,
     ) -> None:
         self._settings = settings
         self._processor = processor
@@ -90,10 +52,10 @@ class ConsumerLoop:
         self._clock = clock
         self._metrics = metrics
         self._health = health
-        self._towers = towers
         self._vectors = vectors
+        self._computing: Future[None] | None = None
         self._topic = EVENTS.address(settings.prefix)
-        self._assignment = _Assignment()
+        self._assignment = Assignment()
         self._refresh_due = 0.0
         self._failures = 0
         self._empty_handed_since: float | None = None
@@ -115,11 +77,15 @@ class ConsumerLoop:
             metadata_max_age_ms=METADATA_MS,
         )
         self._consumer.subscribe([self._topic], listener=self._assignment)
-        try:
-            while not stop.is_set():
-                self._turn(stop)
-        finally:
-            self._consumer.close(autocommit=False)
+        with ThreadPoolExecutor(1, "vectors") as pool:
+            try:
+                if self._vectors is not None:
+                    self._computing = pool.submit(self._vectors.run, stop)
+                while not stop.is_set():
+                    self._turn(stop)
+            finally:
+                stop.set()
+                self._consumer.close(autocommit=False)
 
     def _turn(self, stop: threading.Event) -> None:
         self._health.beat = time.monotonic()
@@ -128,6 +94,8 @@ class ConsumerLoop:
             # What came for a partition before it was settled was read from Kafka's place, not from Redis's.
             settled = self._processor.partitions - self._assignment.fresh - self._assignment.revoked
             batches = {tp.partition: messages for tp, messages in polled.items() if tp.partition in settled}
+            if self._vectors is not None:
+                self._vectors.yielding = sum(map(len, batches.values())) >= self._settings.batch
             self._settle()
             if batches:
                 self._handle(batches)
@@ -156,8 +124,13 @@ class ConsumerLoop:
         delay = self._settings.backoff_seconds * 2 ** min(self._failures - 1, 10)
         stop.wait(min(delay, self._settings.backoff_most_seconds))
 
-    def _start_again(self, partitions: Sequence[int]) -> None:
+    def _give_up(self, partitions: Sequence[int]) -> None:
         self._processor.drop(partitions)
+        if self._vectors is not None:
+            self._vectors.drop(partitions)
+
+    def _start_again(self, partitions: Sequence[int]) -> None:
+        self._give_up(partitions)
         self._assignment.fresh |= set(partitions)
         self._metrics.rewinds.inc(len(partitions))
 
@@ -165,7 +138,7 @@ class ConsumerLoop:
         """Takes over what was assigned since the last poll; the next poll reads it from where Redis stands."""
         assignment = self._assignment
         if assignment.revoked:
-            self._processor.drop(sorted(assignment.revoked))
+            self._give_up(sorted(assignment.revoked))
             for partition in assignment.revoked:
                 self._metrics.lag.remove(str(partition))
             assignment.revoked = set()
@@ -174,6 +147,8 @@ class ConsumerLoop:
         if not fresh:
             return
         places = self._processor.take(fresh)
+        if self._vectors is not None:
+            self._take_debts(self._vectors, fresh)
         beginning = self._consumer.beginning_offsets([TopicPartition(self._topic, p) for p in fresh])
         for tp, first in beginning.items():
             place = places[tp.partition]
@@ -188,11 +163,7 @@ class ConsumerLoop:
         started = time.monotonic()
         batches = {partition: self._decode(messages) for partition, messages in polled.items()}
         applied = self._processor.apply(batches)
-        if self._towers is not None and self._vectors is not None:
-            towers = list(self._towers.towers.values())
-            self._metrics.vectors.inc(self._vectors.write(towers, applied.users, applied.daily))
-            self._metrics.vector_failures.set(self._vectors.failures)
-        self._processor.commit(batches)
+        self._commit(batches)
         self._consumer.commit_async(
             {TopicPartition(self._topic, p): OffsetAndMetadata(b.end, "", -1) for p, b in batches.items()}
         )
@@ -202,8 +173,23 @@ class ConsumerLoop:
                 self._metrics.age.observe(max(0.0, now - record.received_at))
         self._metrics.events.inc(sum(len(batch.records) for batch in batches.values()))
         self._metrics.repeated.inc(applied.repeated)
-        self._metrics.users.inc(len(applied.users))
+        self._metrics.users.inc(applied.users)
         self._metrics.batch_seconds.observe(time.monotonic() - started)
+
+    def _take_debts(self, vectors: VectorQueue, partitions: Iterable[int]) -> None:
+        """Queues the users whose vectors somebody else left behind."""
+        for partition in partitions:
+            vectors.add(partition, self._processor.waiting(partition))
+
+    def _commit(self, batches: dict[int, Batch]) -> None:
+        """Moves the marks, and notes whose vectors are behind before anybody could think that they are not."""
+        done = self._vectors.take_done() if self._vectors is not None else {}
+        moved = {partition: Progress(done=users) for partition, users in done.items()}
+        for partition, batch in batches.items():
+            users = {record.user_id for record in batch.records}
+            waiting = self._vectors.add(partition, users) if self._vectors is not None else ()
+            moved[partition] = Progress(batch.end, waiting, done.get(partition, ()))
+        self._processor.commit(moved)
 
     def _decode(self, messages: list[Any]) -> Batch:
         records: list[Record] = []
@@ -222,8 +208,13 @@ class ConsumerLoop:
             return
         self._refresh_due = time.monotonic() + self._settings.refresh_seconds
         self._processor.verify()
-        if self._towers is not None:
-            self._towers.refresh()
+        if self._vectors is not None and self._computing is not None:
+            if self._computing.done():
+                self._computing.result()
+            if self._vectors.refresh():
+                self._take_debts(self._vectors, self._processor.partitions)
+            self._metrics.vectors_behind.set(len(self._vectors))
+            self._commit({})
         self._join_again_if_empty_handed()
         for tp in self._consumer.assignment():
             highest = self._consumer.highwater(tp)

@@ -17,8 +17,13 @@ class ConsumerMetrics:
         )
         self.users = Counter(prefix + "user_writes_total", "User rows written or confirmed", registry=self.registry)
         self.vectors = Counter(prefix + "vector_writes_total", "User vectors written", registry=self.registry)
-        self.vector_failures = Gauge(
-            prefix + "vector_failures", "User vectors the model server did not compute", registry=self.registry
+        self.vector_failures = Counter(
+            prefix + "vector_failures_total",
+            "User vectors not computed or not written",
+            registry=self.registry,
+        )
+        self.vectors_behind = Gauge(
+            prefix + "vectors_behind", "Users whose vectors are behind their state", registry=self.registry
         )
         self.dead_letters = Counter(prefix + "dead_letters_total", "Messages set aside", registry=self.registry)
         self.rebalances = Counter(prefix + "rebalances_total", "Partitions assigned anew", registry=self.registry)

@@ -12,12 +12,15 @@ from kafka import KafkaProducer
 from contracts.clock import Clock
 from contracts.events import Action, Event
 from contracts.topics import EVENTS
+from streaming.consumer.group import LoopSettings
 from streaming.consumer.health import Health
-from streaming.consumer.loop import ConsumerLoop, LoopSettings
+from streaming.consumer.loop import ConsumerLoop
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.dead_letters import DeadLetterWriter
 from streaming.processor import Processor
-from streaming.vectors import TowersInService, VectorWriter
+from streaming.towers import TowersInService
+from streaming.vector_queue import VectorQueue
+from streaming.vectors import VectorWriter
 
 START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -69,7 +72,7 @@ def consuming(
     client: "redis.Redis[bytes] | None" = None,
     batch: int = 1000,
     towers: TowersInService | None = None,
-    vectors: VectorWriter | None = None,
+    writer: VectorWriter | None = None,
 ) -> Iterator[tuple[ConsumerMetrics, Health]]:
     """Runs a consumer whose Feast project is ``prefix``; stops it gracefully at the end."""
     own = client or redis.Redis.from_url(redis_url)
@@ -82,8 +85,7 @@ def consuming(
         clock,
         metrics,
         health,
-        towers=towers,
-        vectors=vectors,
+        vectors=VectorQueue(towers, writer, metrics) if towers and writer else None,
     )
     thread = threading.Thread(target=loop.run, args=(stop,), name="consumer")
     thread.start()

@@ -14,14 +14,14 @@ from contracts.impressions import Impression
 from contracts.topics import EVENTS, IMPRESSIONS
 from lake.store import Lake
 from streaming import dirty_days
-from streaming.sink import has_news, only_one, run_feed
+from streaming.sink import behind, only_one, run_feed
 from streaming.sink_rows import FEEDS
 from tests.streaming.running import START, event, produce
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-EVENT_FEED, IMPRESSION_FEED = FEEDS
+EVENT_FEED, IMPRESSION_FEED, _ = FEEDS
 
 
 def clock() -> float:
@@ -38,14 +38,14 @@ def test_events_are_in_the_lake_once_after_repeats_and_a_lost_checkpoint(
     spark: "SparkSession", kafka_bootstrap: str, topic_prefix: str, lake: Lake, tmp_path: Path
 ) -> None:
     folder = tmp_path / "sink"
-    assert not has_news(EVENT_FEED, kafka_bootstrap, topic_prefix, folder)
+    assert behind(EVENT_FEED, kafka_bootstrap, topic_prefix, folder) == 0
     events = [event(n, user=f"u{n % 9}") for n in range(400)]
     late = event(1000, user="late", seconds=-3 * 86400)
     produce(kafka_bootstrap, topic_prefix, [*events, *events[:50], late])
     producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all")
     producer.send(EVENTS.address(topic_prefix), b"poison", partition=0).get(10)
     producer.close()
-    assert has_news(EVENT_FEED, kafka_bootstrap, topic_prefix, folder)
+    assert behind(EVENT_FEED, kafka_bootstrap, topic_prefix, folder) == 452
     report = run_feed(spark, EVENT_FEED, lake, kafka_bootstrap, topic_prefix, folder, clock)
     assert (report.messages, report.inserted, report.refused) == (452, 401, 1)
     assert report.dirty == {late.timestamp.date()}
@@ -55,7 +55,7 @@ def test_events_are_in_the_lake_once_after_repeats_and_a_lost_checkpoint(
     assert set(rows["source"].to_pylist()) == {"stream"}
     assert all(origin.startswith("events:") for origin in rows["origin"].to_pylist())
     assert lake.days("interactions") == [late.timestamp.date(), START.date()]
-    assert not has_news(EVENT_FEED, kafka_bootstrap, topic_prefix, folder)
+    assert behind(EVENT_FEED, kafka_bootstrap, topic_prefix, folder) == 0
 
     produce(kafka_bootstrap, topic_prefix, [event(2000)])
     shutil.rmtree(folder)

@@ -1,7 +1,10 @@
 """Every release in service has a fresh vector of each user, by its own tower; a lost model server loses no event."""
 
+import dataclasses
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -9,11 +12,19 @@ import pytest
 import redis
 
 from contracts.errors import NotFoundError, UnavailableError
-from feature_repo.activity import Act
-from feature_repo.online import USER_DAILY
-from feature_repo.redis_reader import read_user
+from contracts.topics import EVENTS
+from feature_repo.activity import Act, Happening
+from feature_repo.online import USER_DAILY, USER_VECTOR
+from feature_repo.redis_reader import read_user, read_users
+from feature_repo.redis_state import change_users
+from feature_repo.redis_writer import write_rows
 from releases.model_client import ModelClient
-from streaming.vectors import Tower, TowersInService, VectorWriter
+from streaming.consumer.metrics import ConsumerMetrics
+from streaming.partition_state import read_waiting
+from streaming.processor import folding
+from streaming.towers import Tower, TowersInService
+from streaming.vector_queue import VectorQueue
+from streaming.vectors import VectorWriter
 from tests.streaming.running import consuming, event, produce, wait_until
 from tests.streaming.serving_models import SummingTower, serving
 
@@ -63,7 +74,7 @@ def test_both_releases_get_a_vector_of_the_whole_history(
     with ModelClient(address) as models:
         writer = VectorWriter(client, models, project=topic_prefix)
         towers = FixedTowers([CHAMPION, CHALLENGER])
-        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, vectors=writer):
+        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, writer=writer):
             produce(kafka_bootstrap, topic_prefix, [event(n, item=f"i{n}") for n in (3, 4)])
             wait_until(
                 lambda: (
@@ -77,50 +88,125 @@ def test_both_releases_get_a_vector_of_the_whole_history(
     assert row.vectors[CHALLENGER.release].vector.tolist() == [197 + 196, 4, 1.0, 0]
 
 
-def test_without_a_model_server_the_history_is_written_and_the_vector_is_known_to_be_stale(
+def up_to_date(client: "redis.Redis[bytes]", project: str, users: Sequence[str]) -> bool:
+    rows = read_users(client, users, [CHAMPION.release], project=project)
+    return all(row.known and not row.stale_vector(CHAMPION.release) for row in rows)
+
+
+def owed(client: "redis.Redis[bytes]", project: str) -> set[str]:
+    """Users whose vectors are behind, by what stands in Redis."""
+    return {user for partition in range(EVENTS.partitions) for user in read_waiting(client, partition, project=project)}
+
+
+def test_vectors_that_a_model_server_missed_are_caught_up_when_it_is_back(
     kafka_bootstrap: str, topic_prefix: str, redis_url: str, address: str, tower: SummingTower
 ) -> None:
     client = redis.Redis.from_url(redis_url)
     with ModelClient(address) as models:
         writer = VectorWriter(client, models, project=topic_prefix)
         towers = FixedTowers([CHAMPION])
-        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, vectors=writer):
+        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, writer=writer) as (
+            metrics,
+            _,
+        ):
             produce(kafka_bootstrap, topic_prefix, [event(1)])
-            wait_until(
-                lambda: (
-                    not read_user(client, "u1", [CHAMPION.release], project=topic_prefix).stale_vector(CHAMPION.release)
-                )
-            )
+            wait_until(lambda: up_to_date(client, topic_prefix, ["u1"]))
+            wait_until(lambda: owed(client, topic_prefix) == set())
             tower.fault = grpc.StatusCode.UNAVAILABLE
-            produce(kafka_bootstrap, topic_prefix, [event(2)])
+            produce(kafka_bootstrap, topic_prefix, [event(2), event(2, user="u2")])
             wait_until(lambda: len(read_user(client, "u1", project=topic_prefix).activity.acts) == 2)
-            wait_until(lambda: writer.failures == 1)
-            row = read_user(client, "u1", [CHAMPION.release], project=topic_prefix)
-            assert row.stale_vector(CHAMPION.release)
+            wait_until(lambda: failures(metrics) >= 1)
+            assert not up_to_date(client, topic_prefix, ["u1"])
+            wait_until(lambda: owed(client, topic_prefix) == {"u1", "u2"})
             tower.fault = None
-            produce(kafka_bootstrap, topic_prefix, [event(3)])
-            wait_until(
-                lambda: (
-                    len((r := read_user(client, "u1", [CHAMPION.release], project=topic_prefix)).activity.acts) == 3
-                    and not r.stale_vector(CHAMPION.release)
-                )
-            )
+            wait_until(lambda: up_to_date(client, topic_prefix, ["u1", "u2"]))
+            wait_until(lambda: owed(client, topic_prefix) == set())
 
 
-def test_an_older_vector_never_replaces_a_newer_one(redis_url: str, address: str, topic_prefix: str) -> None:
-    from feature_repo import activity, seen
-    from feature_repo.activity import Happening
-    from feature_repo.redis_state import UserState
+def failures(metrics: ConsumerMetrics) -> float:
+    return metrics.registry.get_sample_value("headwater_consumer_vector_failures_total") or 0.0
 
-    older = activity.fold(activity.INITIAL, Happening(1000, 1, "i1", 2))
-    newer = activity.fold(older, Happening(2000, 2, "i2", 2))
-    with redis.Redis.from_url(redis_url) as client, ModelClient(address) as models:
+
+def test_what_a_dead_consumer_owed_is_computed_by_the_next(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, address: str, tower: SummingTower
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    tower.fault = grpc.StatusCode.UNAVAILABLE
+    with ModelClient(address) as models:
         writer = VectorWriter(client, models, project=topic_prefix)
-        writer.write([CHAMPION], {"u": (UserState(newer, seen.INITIAL), 20)}, {})
-        writer.write([CHAMPION], {"u": (UserState(older, seen.INITIAL), 10)}, {})
+        towers = FixedTowers([CHAMPION])
+        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, writer=writer) as (
+            metrics,
+            _,
+        ):
+            produce(kafka_bootstrap, topic_prefix, [event(1)])
+            wait_until(lambda: failures(metrics) >= 1)
+        tower.fault = None
+        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, writer=writer):
+            wait_until(lambda: up_to_date(client, topic_prefix, ["u1"]))
+            wait_until(lambda: owed(client, topic_prefix) == set())
+
+
+def test_a_challenger_without_a_model_does_not_hold_the_champions_vectors_up(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, address: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    missing = dataclasses.replace(CHALLENGER, version=404)
+    with ModelClient(address) as models:
+        writer = VectorWriter(client, models, project=topic_prefix)
+        towers = FixedTowers([missing, CHAMPION])
+        with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, towers=towers, writer=writer) as (
+            metrics,
+            _,
+        ):
+            for n in range(3):
+                produce(kafka_bootstrap, topic_prefix, [event(n)])
+                wait_until(lambda n=n: failures(metrics) >= n + 1 and up_to_date(client, topic_prefix, ["u1"]))  # type: ignore[misc]
+            assert owed(client, topic_prefix) == {"u1"}
+            towers.towers = {CHAMPION.release: CHAMPION}
+            wait_until(lambda: owed(client, topic_prefix) == set())
+
+
+def test_vectors_yield_to_a_backlog_and_each_user_gets_one_after_it(
+    redis_url: str, topic_prefix: str, address: str, tower: SummingTower
+) -> None:
+    stop = threading.Event()
+    with redis.Redis.from_url(redis_url) as client, ModelClient(address) as models, ThreadPoolExecutor(1) as pool:
+        writer = VectorWriter(client, models, project=topic_prefix)
+        queue = VectorQueue(FixedTowers([CHAMPION]), writer, ConsumerMetrics())
+        queue.yielding = True
+        working = pool.submit(queue.run, stop)
+        try:
+            for n in range(3):
+                change = folding([Happening(n, n, f"i{n}", 2)])
+                change_users(client, {"u1": change}, time.time, project=topic_prefix)
+                assert queue.add(5, ["u1"]) == ["u1"]
+                assert queue.take_done() == {}
+            assert (len(queue), tower.requests) == (1, [])
+            queue.yielding = False
+            wait_until(lambda: len(queue) == 0)
+        finally:
+            stop.set()
+        working.result()
+        assert queue.take_done() == {5: ["u1"]}
+    assert [request["items"].tolist() for request in tower.requests] == [[[0, 1, 2, 3]]]
+
+
+def test_an_erased_user_gets_no_vector(redis_url: str, address: str, topic_prefix: str) -> None:
+    with redis.Redis.from_url(redis_url) as client, ModelClient(address) as models:
+        assert VectorWriter(client, models, project=topic_prefix).write(CHAMPION, ["nobody"]) == 0
+        assert read_user(client, "nobody", [CHAMPION.release], project=topic_prefix).vectors == {}
+
+
+def test_an_older_vector_never_replaces_a_newer_one(redis_url: str, topic_prefix: str) -> None:
+    entity = {"user_id": "u", "release": CHAMPION.release}
+    with redis.Redis.from_url(redis_url) as client:
+        for version in (20, 10):
+            write_rows(
+                client, USER_VECTOR, [(entity, {"user_vector": [float(version)]}, version)], project=topic_prefix
+            )
         vector = read_user(client, "u", [CHAMPION.release], project=topic_prefix).vectors[CHAMPION.release]
-    assert vector.vector.tolist() == [5.0, 4.0, 1.0, 0.0]
-    assert vector.version == 20
+    assert (vector.vector.tolist(), vector.version) == ([20.0], 20)
 
 
 def test_faults_of_the_model_server_have_names(address: str, tower: SummingTower) -> None:
