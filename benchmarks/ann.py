@@ -23,14 +23,14 @@ SIZE, COUNT, SEED = 64, 1000, 7
 SIZES = (10_000, 100_000, 1_000_000)
 
 
-def vectors(items: int) -> npt.NDArray[np.float32]:
-    """float32[items, SIZE] around one centre per 200 items (at least 50)."""
+def vectors(items: int, size: int = SIZE) -> npt.NDArray[np.float32]:
+    """float32[items, size] around one centre per 200 items (at least 50)."""
     random = np.random.default_rng(SEED)
-    centres = random.standard_normal((max(50, items // 200), SIZE), dtype=np.float32)
-    made = np.empty((items, SIZE), np.float32)
+    centres = random.standard_normal((max(50, items // 200), size), dtype=np.float32)
+    made = np.empty((items, size), np.float32)
     for start in range(0, items, 100_000):
         n = min(100_000, items - start)
-        noise = 0.6 * random.standard_normal((n, SIZE), dtype=np.float32)
+        noise = 0.6 * random.standard_normal((n, size), dtype=np.float32)
         made[start : start + n] = centres[random.integers(0, len(centres), n)] + noise
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     return made

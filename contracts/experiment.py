@@ -1,7 +1,7 @@
 """An experiment is data: what is compared, on whom, and when it may decide."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,11 +33,15 @@ class Arm(BaseModel):
 
 
 class Experiment(BaseModel):
-    """The declaration that people write. Shares of the arms sum to 1; ``traffic`` is the share of users enrolled."""
+    """The declaration that people write. Shares of the arms sum to 1; ``traffic`` is the share of users enrolled.
+
+    A ``split`` gives each user one arm. An ``interleaving`` drafts every list from the rankings of both arms: a quick
+    first look at which is preferred, so it only recommends, and has no guardrails."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Annotated[Id, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+    kind: Literal["split", "interleaving"] = "split"
     hypothesis: str = ""
     arms: Annotated[tuple[Arm, ...], Field(min_length=2)]
     traffic: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -59,6 +63,8 @@ class Experiment(BaseModel):
             raise ValueError("arms: the names must differ")
         if self.maximum_days < self.minimum_days:
             raise ValueError("maximum_days: must not be below minimum_days")
+        if self.kind == "interleaving" and (len(self.arms) != 2 or self.guardrails or not self.recommend_only):
+            raise ValueError("kind: an interleaving has two arms, no guardrails and recommend_only true")
         return self
 
 

@@ -26,6 +26,8 @@ PORT_OFFSETS = {
     "kafka_controller_port": 7,
     "model_server_port": 8,
     "consumer_port": 9,
+    "storefront_port": 10,
+    "console_port": 11,
 }
 
 
@@ -40,22 +42,26 @@ class Settings(BaseSettings):
     port_base: int = Field(17400, ge=1024, le=65000, description="first port of the embedded stack")
     bind: str = Field("127.0.0.1", description="address that every embedded server listens on")
     clock: str = Field("real", description="real, shift:<seconds> or file:<path>")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least severe line that our servers log"
+    )
 
-    gateway_port: int = 0
-    gateway_metrics_port: int = 0
-    airflow_port: int = 0
-    mlflow_port: int = 0
-    redis_port: int = 0
-    postgres_port: int = 0
-    kafka_port: int = 0
-    kafka_controller_port: int = 0
-    model_server_port: int = 0
-    consumer_port: int = 0
+    gateway_port: int = Field(0, description="the HTTP interface")
+    gateway_metrics_port: int = Field(0, description="the gateway's health and metrics")
+    airflow_port: int = Field(0, description="Airflow's API server and pages")
+    mlflow_port: int = Field(0, description="MLflow")
+    redis_port: int = Field(0, description="Redis")
+    postgres_port: int = Field(0, description="PostgreSQL")
+    kafka_port: int = Field(0, description="Kafka's broker")
+    kafka_controller_port: int = Field(0, description="Kafka's controller")
+    model_server_port: int = Field(0, description="the model server, gRPC")
+    consumer_port: int = Field(0, description="the consumer's health and metrics")
+    storefront_port: int = Field(0, description="the storefront")
+    console_port: int = Field(0, description="the operator's console")
 
     lake: str = Field("", description="lake root: a folder or s3://bucket/prefix; default <home>/lake")
     s3_endpoint: str = Field("", description="endpoint of an S3 server other than AWS")
-    s3_region: str = "us-east-1"
+    s3_region: str = Field("us-east-1", description="region of the lake's bucket")
     releases: Path = Field(Path(), description="release directories; default <home>/releases")
     redis_url: str = Field("", description="redis://host:port/0")
     database_url: str = Field("", description="PostgreSQL of releases and experiments, SQLAlchemy form")
@@ -63,19 +69,25 @@ class Settings(BaseSettings):
     airflow_url: str = Field("", description="Airflow's API server")
     kafka_bootstrap: str = Field("", description="host:port[,host:port]")
     model_server: str = Field("", description="host:port of a server of TensorFlow Serving's gRPC protocol")
+    gateway_url: str = Field("", description="the gateway as the pages' servers reach it")
+    gateway_metrics_url: str = Field("", description="the gateway's health and metrics; http://host:port")
+    consumer_url: str = Field("", description="the consumer's health and metrics; http://host:port")
     topic_prefix: str = Field(
         "headwater.", description="put before every topic's name, so that installations can share a broker"
     )
-    spark_master: str = "local[2]"
-    spark_memory: str = "3g"
-    feast_offline: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = Field("local[2]", description="where Spark runs, in its own notation")
+    spark_memory: str = Field("3g", description="heap of Spark's driver, in its own notation")
+    feast_offline: Literal["duckdb", "spark"] = Field("duckdb", description="what joins features to labels")
 
     issuer: str = Field("", description="OIDC issuer; default the embedded one, served by the gateway")
-    audience: str = "headwater"
+    audience: str = Field("headwater", description="the audience that a token must be made for")
+    token_url: str = Field("", description="OAuth token endpoint; default the embedded issuer's")
+    storefront_client_id: str = Field("storefront", description="the client that the storefront is to the issuer")
+    storefront_client_secret: str = Field("", description="default the one the embedded issuer knows")
     clock_skew_seconds: int = Field(30, ge=0, le=300, description="tolerated between us and the issuer")
-    rate_user_per_second: int = Field(20, ge=1)
-    rate_client_per_second: int = Field(500, ge=1)
-    gateway_workers: int = Field(1, ge=1, le=64)
+    rate_user_per_second: int = Field(20, ge=1, description="requests of one user; twice as many may come at once")
+    rate_client_per_second: int = Field(500, ge=1, description="requests of one client; twice as many may come at once")
+    gateway_workers: int = Field(1, ge=1, le=64, description="processes that answer on the gateway's port")
     event_future_seconds: int = Field(60, ge=0, description="an event further in the future than this is refused")
     user_stale_seconds: int = Field(7 * 86400, ge=1, description="a user row older than this is stale")
     release_poll_seconds: float = Field(
@@ -84,20 +96,27 @@ class Settings(BaseSettings):
     request_deadline_ms: int = Field(150, ge=10, description="time for the whole chain before fallbacks answer")
     release_grace_days: float = Field(2.0, ge=0, description="how long the vectors of a superseded release stay online")
     train_seconds: int = Field(90, ge=1, description="training budget of the daily two-tower")
-    train_min_rows: int = Field(1000, ge=1)
+    train_min_rows: int = Field(1000, ge=1, description="fewer interactions than this stop the daily run")
     train_days: int = Field(1825, ge=1, description="days before the end of the interval that the daily run reads")
     train_seed: int = Field(7, ge=0, description="seed of the daily run")
     train_label_rows: int = Field(500_000, ge=1, description="newest labels that the point-in-time training set holds")
     train_holdout_share: float = Field(0.05, gt=0, lt=0.5, description="newest interactions, kept from training")
     train_max_user_share: float = Field(0.2, gt=0, le=1, description="a user with more of all rows stops the run")
-    spark_shuffle_partitions: int = Field(4, ge=1)
-    gate_metric: str = "ndcg@10"
+    spark_shuffle_partitions: int = Field(4, ge=1, description="about twice the cores on one machine, hundreds on many")
+    gate_metric: str = Field("ndcg@10", description="the metric that the gate compares releases by")
     gate_margin: float = Field(0.02, ge=0, description="non-inferiority margin, as a share of the champion's metric")
     gate_strict: bool = Field(
         False, description="ship only when the lower bound of candidate minus champion is above zero"
     )
+    explore_share: float = Field(
+        0.0, ge=0, le=1, description="share of requests whose last slot is drawn at random, for off-policy estimates"
+    )
     challenger_experiment: bool = Field(
         False, description="a release that passes the gate as challenger opens its own experiment"
+    )
+    drift_retrain: bool = Field(False, description="a breach found by monitor_drift triggers train_daily")
+    alert_webhook: str = Field(
+        "", description="address that takes alerts as Alertmanager's webhook sends them; empty: none are sent"
     )
 
     @model_validator(mode="before")
@@ -124,12 +143,22 @@ class Settings(BaseSettings):
             "mlflow_url": self.mlflow_url or f"http://{host}:{self.mlflow_port}",
             "kafka_bootstrap": self.kafka_bootstrap or f"{host}:{self.kafka_port}",
             "model_server": self.model_server or f"{host}:{self.model_server_port}",
+            "gateway_url": self.gateway_url or f"http://{host}:{self.gateway_port}",
+            "gateway_metrics_url": self.gateway_metrics_url or f"http://{host}:{self.gateway_metrics_port}",
+            "consumer_url": self.consumer_url or f"http://{host}:{self.consumer_port}",
             "issuer": self.issuer or f"http://{host}:{self.gateway_port}",
+            "token_url": self.token_url or f"http://{host}:{self.gateway_port}/oauth/token",
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
         parse_clock(self.clock)
         return self
+
+    @property
+    def embedded_issuer(self) -> bool:
+        """Whether tokens are those that the gateway itself issues."""
+        host = "127.0.0.1" if self.bind == "0.0.0.0" else self.bind
+        return self.issuer == f"http://{host}:{self.gateway_port}"
 
     def now(self) -> Clock:
         """The clock that this setting names; call the result for epoch seconds."""

@@ -21,7 +21,8 @@ class Topic:
 
 EVENTS = Topic("events", partitions=8, retention_ms=7 * DAY_MS)
 IMPRESSIONS = Topic("impressions", partitions=8, retention_ms=7 * DAY_MS)
+CONFIRMATIONS = Topic("confirmations", partitions=8, retention_ms=7 * DAY_MS)
 CATALOGUE = Topic("catalogue", partitions=1, retention_ms=-1, compacted=True)
 DEAD_LETTERS = Topic("dead-letters", partitions=1, retention_ms=30 * DAY_MS)
 
-TOPICS = (EVENTS, IMPRESSIONS, CATALOGUE, DEAD_LETTERS)
+TOPICS = (EVENTS, IMPRESSIONS, CONFIRMATIONS, CATALOGUE, DEAD_LETTERS)

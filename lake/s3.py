@@ -1,6 +1,11 @@
 """Addresses on S3. Credentials are found the way AWS's own tools find them."""
 
+from typing import TYPE_CHECKING
+
 from pyarrow import fs
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem
 
 
 def storage_options(endpoint: str, region: str) -> dict[str, str]:
@@ -14,6 +19,13 @@ def storage_options(endpoint: str, region: str) -> dict[str, str]:
     if endpoint.startswith("http://"):
         options["AWS_ALLOW_HTTP"] = "true"
     return options
+
+
+def filesystem(endpoint: str, region: str) -> "S3FileSystem":
+    """S3 as fsspec has it, for readers of single files such as DuckDB."""
+    from s3fs import S3FileSystem  # takes a second, which a lake on disk does without
+
+    return S3FileSystem(endpoint_url=endpoint or None, client_kwargs={"region_name": region})
 
 
 def folders(uri: str, endpoint: str, region: str) -> list[str]:

@@ -169,6 +169,15 @@ class Lake:
         rows = conform(table, rows)
         self._retry(table, lambda: self._write(self._open_or_create(table, rows.schema), rows, mode="overwrite"))
 
+    def delete(self, table: str, predicate: str) -> int:
+        """Removes the rows for which the SQL ``predicate`` holds, in one commit. Returns how many; 0 when absent."""
+
+        def attempt() -> int:
+            opened = self.open(table)
+            return 0 if opened is None else int(opened.delete(predicate)["num_deleted_rows"])
+
+        return self._retry(table, attempt)
+
     def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> int:
         """Inserts the rows whose ``key`` columns are not in the table yet; the first of equal keys wins.
 

@@ -8,7 +8,7 @@ from contracts.catalogue import Item, User
 from contracts.errors import InvalidInputError
 from contracts.events import DroppedInteraction, Interaction, QuarantinedRow
 from contracts.imports import ImportRecord
-from contracts.impressions import Impression
+from contracts.impressions import Confirmation, Impression
 from contracts.rows import Row
 
 DAY = "day"
@@ -46,6 +46,7 @@ TABLES: dict[str, Table] = {
     for table in (
         Table("interactions", Interaction, partitioned=True, key=("event_id",)),
         Table("impressions", Impression, partitioned=True, key=("request_id", "item_id")),
+        Table("confirmations", Confirmation, partitioned=True, key=("request_id", "item_id")),
         Table("items", Item, partitioned=False, key=("item_id",)),
         Table("users", User, partitioned=False, key=("user_id",)),
         Table("quarantine", QuarantinedRow, partitioned=False, key=("table", "reason", "origin", "payload")),

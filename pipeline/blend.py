@@ -3,6 +3,7 @@ ranker sees them and instead of one that is down."""
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from pipeline.ranking_columns import RANKING_FEATURES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blend:
     """score = Σ weights · (feature − mean) / scale over the columns named; each array is float32[c]."""
 
@@ -22,9 +23,16 @@ class Blend:
 
     def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32[n] for ``features`` float32[n, K] (columns RANKING_FEATURES)."""
-        at = [RANKING_FEATURES.index(name) for name in self.columns]
-        score = ((features[:, at] - self.mean) / self.scale) @ self.weights
-        return score.astype(np.float32)
+        slopes, intercept = self._line
+        score: npt.NDArray[np.float32] = features @ slopes + intercept
+        return score
+
+    @cached_property
+    def _line(self) -> tuple[npt.NDArray[np.float32], np.float32]:
+        """The same as one product with all columns: slopes float32[K] and an intercept."""
+        slopes = np.zeros(len(RANKING_FEATURES), np.float32)
+        slopes[[RANKING_FEATURES.index(name) for name in self.columns]] = self.weights / self.scale
+        return slopes, np.float32(-(self.mean / self.scale) @ self.weights)
 
     def save(self, path: Path) -> None:
         """Writes the JSON that ``load`` reads."""

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.rows import among, union
 from pipeline.user import UserContext
 
 UNRANKED = np.int32(1_000_000)
@@ -51,8 +52,8 @@ class Candidates:
 
     def named_by(self, position: int) -> tuple[str, ...]:
         """The sources that named the candidate at ``position``, best rank first."""
-        order = np.argsort(self.ranks[position], kind="stable")
-        return tuple(self.sources[s] for s in order if self.ranks[position, s] != UNRANKED)
+        ranked = sorted(zip(self.ranks[position].tolist(), range(len(self.sources)), strict=True))
+        return tuple(self.sources[at] for rank, at in ranked if rank != UNRANKED)
 
 
 def merge(
@@ -64,22 +65,26 @@ def merge(
     """Blends proposals into at most ``count`` candidates: the best rank that any source gave decides, then the
     number of sources that named the item, then the order of ``sources``. Items in ``exclude`` (unsorted, int32[e])
     never appear. A source without a proposal keeps its columns, unranked."""
-    named = [proposals[s].rows if s in proposals else np.empty(0, np.int32) for s in sources]
-    everything = np.concatenate(named) if named else np.empty(0, np.int32)
-    rows = np.setdiff1d(everything, exclude)
-    scores = np.full((len(rows), len(sources)), np.nan, np.float32)
-    ranks = np.full((len(rows), len(sources)), UNRANKED, np.int32)
+    rows = union([proposals[source].rows for source in sources if source in proposals])
+    rows = rows[~among(rows, np.sort(exclude))]
+    scores = np.full((len(sources), len(rows)), np.nan, np.float32)
+    ranks = np.full((len(sources), len(rows)), UNRANKED, np.int32)
     for column, source in enumerate(sources):
         if source not in proposals or not len(rows):
             continue
         proposal = proposals[source]
-        at = np.searchsorted(rows, proposal.rows)
-        at[at == len(rows)] = 0
+        at = np.minimum(np.searchsorted(rows, proposal.rows), len(rows) - 1)
         kept = rows[at] == proposal.rows
-        scores[at[kept], column] = proposal.scores[kept]
-        ranks[at[kept], column] = np.arange(kept.sum(), dtype=np.int32)
-    best = ranks.min(axis=1, initial=UNRANKED)
-    breadth = (ranks != UNRANKED).sum(axis=1)
-    first = ranks.argmin(axis=1) if len(sources) else np.zeros(len(rows), np.intp)
-    order = np.lexsort((first, -breadth, best))[:count]
-    return Candidates(tuple(sources), rows[order], scores[order], ranks[order])
+        at = at[kept]
+        scores[column, at] = proposal.scores[kept]
+        ranks[column, at] = np.arange(len(at), dtype=np.int32)
+    order = _merge_order(ranks)[:count]
+    return Candidates(tuple(sources), rows[order], scores.T[order], ranks.T[order])
+
+
+def _merge_order(ranks: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
+    """Positions by (best rank, fewer silent sources, first source with the best rank), for ``ranks`` int32[S, n]."""
+    silent = (ranks == UNRANKED).sum(axis=0)
+    first = ranks.argmin(axis=0) if len(ranks) else silent
+    best = ranks.min(axis=0, initial=UNRANKED).astype(np.int64)
+    return np.argsort((best * (len(ranks) + 1) + silent) * (len(ranks) + 1) + first, kind="stable")

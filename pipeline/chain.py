@@ -54,7 +54,9 @@ def recommendation_chain(rows: UserRows, arms: Arms, *, deadline: float) -> "Cha
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Runs steps in order. A step that raises a fault, or whose turn comes after the deadline, is replaced by its
-    fallback, named in ``degraded``; a fallback takes no I/O and little time.
+    fallback, named in ``degraded``; a fallback takes no I/O and little time. What waits (Redis, models) gets the time
+    left as its limit and gives up by itself; what computes is not interrupted, it is bounded by the number of
+    candidates.
 
     Safe to use from many threads: nothing is kept between requests. ``timer`` is a monotonic clock in seconds.
     """

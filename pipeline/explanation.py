@@ -1,11 +1,12 @@
 """Why an item is in the answer, in words that a person understands."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from contracts.events import ACTION_CODES, Action
 from pipeline.artifacts import Artifacts
-from pipeline.candidates import Candidates
 from pipeline.sparse import SparseRows
 from pipeline.user import History, UserContext
 
@@ -25,17 +26,15 @@ _Rows = npt.NDArray[np.int32]
 
 
 def reasons(
-    candidates: Candidates, positions: list[int | None], rows: _Rows, user: UserContext, artifacts: Artifacts
+    rows: _Rows, named: Sequence[tuple[str, ...]], user: UserContext, artifacts: Artifacts
 ) -> list[tuple[str, ...]]:
-    """One or more reasons for each of ``rows`` int32[r]; ``positions`` are their places in ``candidates``, None for an
-    item that is none (a pin)."""
+    """One or more reasons for each of ``rows`` int32[r]; ``named`` are the sources that named it, none for a pin."""
     recent = user.history.last(RECENT)
-    cause = _causes(recent, rows, artifacts)
-    told = []
-    for at, (row, position) in enumerate(zip(rows.tolist(), positions, strict=True)):
-        named = candidates.named_by(position) if position is not None else ()
-        told.append(_tell(row, named, int(cause[at]), recent, artifacts) or ("picked for everyone",))
-    return told
+    causes = _causes(recent, rows, artifacts).tolist()
+    return [
+        _tell(row, by, cause, recent, artifacts) or ("picked for everyone",)
+        for row, by, cause in zip(rows.tolist(), named, causes, strict=True)
+    ]
 
 
 def _tell(row: int, named: tuple[str, ...], cause: int, recent: History, artifacts: Artifacts) -> tuple[str, ...]:

@@ -14,6 +14,9 @@ import pyarrow.parquet as pq
 from contracts.catalogue import Item
 from pipeline.sparse import SparseRows
 
+_WITHOUT_SCORES = ("main_category", "born", "totals", "category_lists")
+"""Properties that popularity and trend do not change: at a million items too dear to compute every few seconds."""
+
 
 @dataclass(frozen=True)
 class Items:
@@ -91,7 +94,9 @@ class Items:
 
     def with_scores(self, popular: npt.NDArray[np.float32], trending: npt.NDArray[np.float32]) -> "Items":
         """The same items with popularity and trend of this moment, float32[n] each."""
-        return replace(self, popular=popular, trending=trending)
+        changed = replace(self, popular=popular, trending=trending)
+        vars(changed).update({name: getattr(self, name) for name in _WITHOUT_SCORES})
+        return changed
 
     def with_hidden(self, ids: Sequence[str]) -> "Items":
         """The same items, exactly ``ids`` hidden; unknown ids are ignored."""

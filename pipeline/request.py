@@ -14,7 +14,8 @@ TOTAL_CANDIDATES = 1000
 class Request:
     """One question. ``now`` is epoch seconds. ``items`` turns it into "rank this list": then no source is asked.
 
-    ``category`` keeps only items of that category; ``exclude`` are item ids that must not appear.
+    ``category`` keeps only items of that category; ``exclude`` are item ids that must not appear. ``arm`` asks for an
+    experiment's arm by name, whatever the user's own is.
     """
 
     request_id: str
@@ -25,6 +26,7 @@ class Request:
     category: str | None = None
     exclude: frozenset[str] = frozenset()
     items: tuple[str, ...] = ()
+    arm: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,29 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class Team:
+    """The arm whose ranking placed an item of an interleaved list, and that arm's release."""
+
+    arm: str
+    release: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerItem:
-    """One item of the answer. ``features`` float32[K] are the columns that ranked it, empty where nothing ranked it."""
+    """One item of the answer. ``features`` float32[K] are the columns that ranked it, empty where nothing ranked it.
+    ``propensity`` is the chance with which it was drawn for its place, None where nothing was drawn."""
 
     item_id: str
+    title: str | None
+    category: tuple[str, ...]
     row: int
     position: int
     score: float
     sources: tuple[str, ...]
     reasons: tuple[str, ...]
     features: npt.NDArray[np.float32]
+    team: Team | None = None
+    propensity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

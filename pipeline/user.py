@@ -38,8 +38,8 @@ class History:
 class UserContext:
     """One user at one moment, as every source, ranker and rule sees them.
 
-    ``seen`` int32[s] are item rows to be left out (a superset of the history where more is kept); ``vector``
-    float32[d] is the user tower's output for this history under this release, None when there is none;
+    ``seen`` int32[s], ascending, are item rows to be left out (a superset of the history where more is kept);
+    ``vector`` float32[d] is the user tower's output for this history under this release, None when there is none;
     ``features`` are the batch features of the user by name; ``now`` is the moment of the request, epoch seconds.
     """
 

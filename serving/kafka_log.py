@@ -5,10 +5,11 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from contracts.errors import UnavailableError
 from contracts.topics import Topic
@@ -93,7 +94,7 @@ class KafkaLog:
         """A producer that lost its broker keeps retrying records nobody waits for: it is thrown away."""
         lost, self._producer = self._producer, None
         if lost is not None:
-            lost.close(timeout=0)
+            _close(lost, self._ack_seconds + 1)  # by then what it still holds has expired
         if not accepts(self._bootstrap):
             log.info("kafka does not answer at %s", ",".join(self._bootstrap))
             return
@@ -120,4 +121,10 @@ class KafkaLog:
         producer, self._producer = self._producer, None
         self._down.set()
         if producer is not None:
-            producer.close(timeout=seconds)
+            _close(producer, seconds)
+
+
+def _close(producer: Any, seconds: float) -> None:
+    """Closes it whatever is left: records that did not get through in time were refused to their senders already."""
+    with suppress(KafkaTimeoutError):
+        producer.close(timeout=seconds)

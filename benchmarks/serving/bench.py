@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,17 +12,19 @@ import httpx
 import numpy as np
 
 from benchmarks.result import Figure, percentiles
-from benchmarks.serving.floors import cached_service, in_process, spent_ms
+from benchmarks.serving.cached import cached_service
+from benchmarks.serving.gateway_process import memory_mib, start_to_ready
+from benchmarks.serving.in_process import Stages, measure
+from benchmarks.serving.made_world import made_users, made_world
 from benchmarks.serving.open_loop import Sample, load
 from contracts.errors import UnavailableError
 from contracts.settings import Settings
 from lake.store import Lake
-from pipeline.request import Answer
 from serving.auth.issuer import Issuer
 from serving.auth.scopes import RECOMMENDATIONS_READ
 
 ROUTE = "/v1/recommendations"
-UNKNOWN_SHARE = 0.05
+UNKNOWN, UNKNOWN_SHARE = "unknown-", 0.05
 CACHED_USERS = 200
 SETTLE_SECONDS = 3.0
 """Load before what is counted."""
@@ -29,18 +32,22 @@ STEP = 1.25
 STEP_SECONDS = 6.0
 LATE_MS = 250.0
 """A rate is sustained while 95 of 100 answers come within this time of being due, and none fails."""
+FLOOR = "in_process_floor"
 
 
-def drawn_users(lake: Lake, count: int, seed: int = 7) -> list[str]:
-    """``count`` users, each as often as they act, 5 % that nobody knows. Raises UnavailableError for an empty lake."""
+def active_users(lake: Lake, count: int, random: np.random.Generator) -> list[str]:
+    """``count`` users, each as often as they act. Raises UnavailableError for an empty lake."""
     table = lake.read("interactions", columns=["user_id"])
     if not len(table):
         raise UnavailableError("the lake", "it holds no interactions to draw users from")
-    random = np.random.default_rng(seed)
-    rows = random.integers(0, len(table), count)
-    users: list[str] = table["user_id"].take(rows).to_pylist()
-    unknown = random.random(count) < UNKNOWN_SHARE
-    return [f"unknown-{n}" if unknown[n] else user for n, user in enumerate(users)]
+    users: list[str] = table["user_id"].take(random.integers(0, len(table), count)).to_pylist()
+    return users
+
+
+def with_unknown(users: Sequence[str], random: np.random.Generator) -> list[str]:
+    """The users, 5 % of them somebody whom nobody knows."""
+    unknown = random.random(len(users)) < UNKNOWN_SHARE
+    return [f"{UNKNOWN}{n}" if unknown[n] else user for n, user in enumerate(users)]
 
 
 class Gateway:
@@ -54,7 +61,7 @@ class Gateway:
     def answer(self, path: str) -> httpx.Response:
         """One answer. Raises UnavailableError when it is none."""
         try:
-            found = httpx.get(self.url + path, headers=self.headers, timeout=10)
+            found = httpx.get(self.url + path, headers=self.headers, timeout=10, trust_env=False)
         except httpx.HTTPError as error:
             raise UnavailableError("the gateway", f"{self.url} does not answer; run headwater up") from error
         if found.status_code != 200:
@@ -77,70 +84,89 @@ def saturation(gateway: Gateway, paths: Sequence[str], first: float, limit: floa
     while rate <= limit:
         samples = gateway.samples(rate, STEP_SECONDS, paths)
         late = float(np.percentile([one.ms for one in samples], 95))
-        sys.stderr.write(f"{rate:.0f} requests a second: p95 {late:.1f} ms, {_failed(samples)} failed\n")
-        if late > LATE_MS or _failed(samples):
+        sys.stderr.write(f"{rate:.0f} requests a second: p95 {late:.1f} ms, {failed(samples)} failed\n")
+        if late > LATE_MS or failed(samples):
             break
         reached, rate = rate, rate * STEP
     return reached
 
 
-def _failed(samples: Iterable[Sample]) -> int:
+def failed(samples: Iterable[Sample]) -> int:
+    """Answers that were none."""
     return sum(one.status != 200 for one in samples)
+
+
+def hit_rate(samples: Iterable[Sample]) -> float:
+    """The share of known users' requests that found a row in the store."""
+    known = [not one.missing for one in samples if UNKNOWN not in one.path]
+    return float(np.mean(known))
 
 
 def run(argv: list[str]) -> list[Figure]:
     """The figures. Raises UnavailableError where the stack is not up."""
     parser = argparse.ArgumentParser(prog="headwater bench serving")
     parser.add_argument("--home", type=Path, help="state of the stack to measure; default as the settings say")
+    parser.add_argument("--items", type=int, help="measure a made world of so many items instead, with its own servers")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
     parser.add_argument("--saturation-limit", type=float, default=400.0, help="highest rate tried; 0 leaves it out")
     chosen = parser.parse_args(argv)
-    settings = Settings(home=chosen.home) if chosen.home else Settings()
-    lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
-    users = drawn_users(lake, int(chosen.rate * chosen.seconds))
-    paths = [path_of(user) for user in users]
-    gateway = Gateway(settings)
-    release = str(gateway.answer(paths[0]).json()["release"])
+    settings, random = Settings(home=chosen.home) if chosen.home else Settings(), np.random.default_rng(7)
+    count = int(chosen.rate * chosen.seconds)
+    with ExitStack() as stack:
+        if chosen.items:
+            settings = stack.enter_context(made_world(settings.home, chosen.items)).settings
+            users = made_users(count, random)
+        else:
+            lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
+            users = active_users(lake, count, random)
+        return _figures(
+            settings, with_unknown(users, random), chosen.rate, chosen.seconds, limit=chosen.saturation_limit
+        )
 
-    floor = in_process(settings, release, users[: len(users) // 2])
-    floors = spent_ms(floor)
-    gateway.samples(chosen.rate, SETTLE_SECONDS, paths)
+
+def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: float, *, limit: float) -> list[Figure]:
+    paths, gateway = [path_of(user) for user in users], Gateway(settings)
+    release = str(gateway.answer(paths[0]).json()["release"])
+    ready = start_to_ready(settings)
+    floor = measure(settings, release, users[: len(users) // 2])
+    whole = [sum(stages.values()) for stages in floor]
+    gateway.samples(rate, SETTLE_SECONDS, paths)
     begun = time.perf_counter()
-    samples = gateway.samples(chosen.rate, chosen.seconds, paths)
-    sys.stderr.write(f"{len(samples)} requests in {time.perf_counter() - begun:.0f} s, {_failed(samples)} failed\n")
+    samples = gateway.samples(rate, seconds, paths)
+    sys.stderr.write(f"{len(samples)} requests in {time.perf_counter() - begun:.0f} s, {failed(samples)} failed\n")
     answered = [one for one in samples if one.status == 200]
     if not answered:
         raise UnavailableError("the gateway", "no request was answered")
-    bodies = {path.partition("?")[2]: gateway.answer(path).content for path in dict.fromkeys(paths[:CACHED_USERS])}
-    with cached_service(settings.redis_url, bodies) as url:
-        cached = load(url, chosen.rate, chosen.seconds / 2, {}, [f"{ROUTE}?{query}" for query in bodies])
-
-    figures = percentiles("chain", [one.ms for one in answered], "in_process_floor", floors)
-    figures += _stages(answered, floor)
-    figures.append(Figure("cached_floor_p50_ms", float(np.percentile([one.ms for one in cached], 50)), "ms"))
-    figures.append(Figure("failed", float(_failed(samples)), "answers"))
-    figures.append(Figure("degraded_share", float(np.mean([one.degraded for one in answered])), "share"))
-    if chosen.saturation_limit:
-        floor_rate = 1000 / float(np.mean(floors))
-        reached = saturation(gateway, paths, chosen.rate, chosen.saturation_limit)
-        figures.append(Figure("saturation_rps", reached, "requests/s", "in_process_floor on one core", floor_rate))
+    index = sum(file.stat().st_size for file in (settings.releases / release / "ann").glob("*")) / 2**20
+    figures = percentiles("chain", [one.ms for one in answered], FLOOR, whole) + _stages(answered, floor)
+    figures += [
+        Figure("cached_floor_p50_ms", _cached_p50(settings, gateway, paths, rate, seconds / 2), "ms"),
+        Figure("failed", float(failed(samples)), "answers"),
+        Figure("degraded_share", float(np.mean([one.degraded for one in answered])), "share"),
+        Figure("feature_hit_rate", hit_rate(answered), "share of known users' requests"),
+        Figure("gateway_memory_mib", memory_mib(settings.gateway_port) - index, "MiB apart from the index"),
+        Figure("index_mib", index, "MiB"),
+        Figure("start_to_ready_seconds", ready, "s"),
+    ]
+    if limit:
+        reached = saturation(gateway, paths, rate, limit)
+        one_core = 1000 / float(np.mean(whole))
+        figures.append(Figure("saturation_rps", reached, "requests/s", f"{FLOOR} on one core", one_core))
     return figures
 
 
-def _stages(samples: Sequence[Sample], floor: Sequence[Answer]) -> list[Figure]:
-    """p50 of each stage, as the gateway timed it, beside the same stage of the floor."""
-    alone: dict[str, list[float]] = {}
-    for answer in floor:
-        for stage in answer.stages:
-            alone.setdefault(stage.stage, []).append(stage.milliseconds)
-    return [
-        Figure(
-            f"stage_{name}_p50_ms",
-            float(np.percentile([one.stages[name] for one in samples if name in one.stages], 50)),
-            "ms",
-            "in_process_floor",
-            float(np.percentile(times, 50)),
-        )
-        for name, times in alone.items()
-    ]
+def _cached_p50(settings: Settings, gateway: Gateway, paths: Sequence[str], rate: float, seconds: float) -> float:
+    bodies = {path.partition("?")[2]: gateway.answer(path).content for path in dict.fromkeys(paths[:CACHED_USERS])}
+    with cached_service(settings.redis_url, bodies) as url:
+        samples = load(url, rate, seconds, {}, [f"{ROUTE}?{query}" for query in bodies])
+    return float(np.percentile([one.ms for one in samples], 50))
+
+
+def _stages(samples: Sequence[Sample], floor: Sequence[Stages]) -> list[Figure]:
+    """Percentiles of each stage, as the gateway timed it, beside the same stage of the floor."""
+    figures = []
+    for name in floor[0]:
+        timed = [one.stages[name] for one in samples if name in one.stages]
+        figures += percentiles(f"stage_{name}", timed, FLOOR, [stages[name] for stages in floor])
+    return figures

@@ -1,7 +1,7 @@
 """Open-loop load by Locust's HTTP engine: a request goes out when it is due, whatever became of those before it.
 
 ``python -m benchmarks.serving.open_loop URL RATE SECONDS`` reads a JSON object {"headers": {…}, "paths": […]} from
-standard input, asks for the paths in turn and writes a JSON list of samples: {"ms", "status", "timing", "degraded"}.
+standard input, asks for the paths in turn and writes a JSON list of samples as ``Sample`` has them.
 A process of its own, so that the load and what is measured do not share an interpreter.
 """
 
@@ -20,13 +20,16 @@ GIVE_UP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One answer: ``ms`` from when the request was due to the last byte; ``status`` 0 where none came;
-    ``stages`` milliseconds by stage, as ``Server-Timing`` tells; ``degraded`` whether a stage used its fallback."""
+    """One answer: ``path`` asked for; ``ms`` from when the request was due to the last byte; ``status`` 0 where none
+    came; ``stages`` milliseconds by stage, as ``Server-Timing`` tells; ``degraded`` whether a stage used its fallback;
+    ``missing`` whether the user's row was not in the store."""
 
+    path: str
     ms: float
     status: int
     stages: Mapping[str, float]
     degraded: bool
+    missing: bool
 
 
 def load(url: str, rate: float, seconds: float, headers: Mapping[str, str], paths: Sequence[str]) -> list[Sample]:
@@ -36,9 +39,7 @@ def load(url: str, rate: float, seconds: float, headers: Mapping[str, str], path
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UnavailableError("the load", done.stderr.strip()[-500:])
-    return [
-        Sample(one["ms"], one["status"], _stages(one["timing"]), one["degraded"]) for one in json.loads(done.stdout)
-    ]
+    return [Sample(**one | {"stages": _stages(one["stages"])}) for one in json.loads(done.stdout)]
 
 
 def _stages(timing: str) -> dict[str, float]:
@@ -58,16 +59,16 @@ def _drive(url: str, rate: float, seconds: float, headers: dict[str, str], paths
     samples: list[dict[str, object]] = []
 
     def fire(due: float, path: str) -> None:
-        status, timing, degraded = 0, "", False
+        status, timing, body = 0, "", b""
         try:
             answer = client.get(path, headers=headers)
             body = answer.read()
             status, timing = answer.status_code, str(answer.get("server-timing", ""))
-            degraded = status == 200 and b'"degraded":[]' not in body
         except OSError:
             status = 0
-        ms = (time.perf_counter() - due) * 1000
-        samples.append({"ms": ms, "status": status, "timing": timing, "degraded": degraded})
+        degraded = status == 200 and b'"degraded":[]' not in body
+        told = {"status": status, "stages": timing, "degraded": degraded, "missing": b'"state":"missing"' in body}
+        samples.append({"path": path, "ms": (time.perf_counter() - due) * 1000, **told})
 
     pool, begun = Pool(4 * CONNECTIONS), time.perf_counter() + 0.2
     for n in range(int(rate * seconds)):

@@ -1,6 +1,6 @@
 """Rules bound to one item table: ids looked up once, not for every request."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from contracts.events import ACTION_CODES
 from pipeline.items import Items
 from pipeline.request import Removed
+from pipeline.rows import Mask, among, by_first, union
 from pipeline.rules.schema import Rules
 from pipeline.user import History
 
@@ -46,26 +47,27 @@ class BoundRules:
         return cls(
             rules,
             items,
-            denied=np.unique(items.rows_of(rules.deny)),
-            allowed=np.unique(items.rows_of(rules.allow)),
-            hidden=np.unique(np.concatenate([items.hidden, *by_category])).astype(np.int32),
+            denied=union([items.rows_of(rules.deny)]),
+            allowed=union([items.rows_of(rules.allow)]),
+            hidden=union([items.hidden, *by_category]),
             pinned=pinned,
         )
 
     def forbid(self, rows: _Rows, now: float) -> list[Removed]:
         """Which of ``rows`` no answer may hold at ``now``, and why; an item is removed for the first reason only."""
-        checks = [("hidden", np.isin(rows, self.hidden)), ("denied by a rule", np.isin(rows, self.denied))]
+        return [Removed(hit, reason) for reason, hit in by_first(rows, self.checks(rows, now))]
+
+    def checks(self, rows: _Rows, now: float) -> Iterator[tuple[str, Mask]]:
+        """Every rule that forbids, and which of ``rows`` it hits."""
+        if len(self.hidden):
+            yield "hidden", among(rows, self.hidden)
+        if len(self.denied):
+            yield "denied by a rule", among(rows, self.denied)
         if self.rules.allow:
-            checks.append(("not on the allow list", ~np.isin(rows, self.allowed)))
+            yield "not on the allow list", ~among(rows, self.allowed)
         oldest = self.rules.hidden.older_than_days
         if oldest is not None:
-            checks.append(("expired", now - self.items.born[rows] > oldest * DAY_SECONDS))
-        removed, left = [], np.ones(len(rows), np.bool_)
-        for reason, hit in checks:
-            if (hit & left).any():
-                removed.append(Removed(rows[hit & left], reason))
-                left &= ~hit
-        return removed
+            yield "expired", now - self.items.born[rows] > oldest * DAY_SECONDS
 
     def pins(self, count: int, now: float) -> dict[int, int]:
         """Position from 0 → row of the pins in force at ``now`` that an answer of ``count`` items has room for."""
@@ -97,4 +99,4 @@ class BoundRules:
             if history.ordered:
                 acted &= history.times >= since
             found.append(history.rows[acted])
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int32)
+        return union(found)

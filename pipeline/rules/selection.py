@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pipeline.items import Items
 from pipeline.request import Removed
+from pipeline.rows import among, union
 from pipeline.rules.bound import DAY_SECONDS, BoundRules
 from pipeline.sources.new_items import FEW_ACTIONS
 
@@ -31,19 +32,20 @@ def select(rows: _Rows, scores: _Floats, rules: BoundRules, count: int, now: flo
     shorter than it could be. Pins named in ``barred`` int32 (what the request excludes) are left out.
     """
     forbidden = rules.forbid(rows, now)
-    kept = ~np.isin(rows, np.concatenate([r.rows for r in forbidden])) if forbidden else np.ones(len(rows), np.bool_)
     pins = {at: row for at, row in rules.pins(count, now).items() if row not in barred}
-    kept &= ~np.isin(rows, list(pins.values()))
-    rows, scores = rows[kept], scores[kept]
+    taken = union([np.array(list(pins.values()), np.int32), *(group.rows for group in forbidden)])
+    if len(taken):
+        kept = ~among(rows, taken)
+        rows, scores = rows[kept], scores[kept]
     pool = _pool(rows, rules, count, now)
     chosen, capped = _fill(rows[pool], scores[pool], rules, count, now, pins)
     answer = np.array(chosen, np.int32)
     removed = [*forbidden]
     if capped:
-        removed.append(Removed(np.setdiff1d(np.array(sorted(capped), np.int32), answer), "category cap"))
-    mixed = np.setdiff1d(rows[:count], np.concatenate([answer, *(r.rows for r in removed)]))
-    if len(mixed):
-        removed.append(Removed(mixed.astype(np.int32), "diversity or freshness"))
+        passed_over = np.array(sorted(capped), np.int32)
+        removed.append(Removed(passed_over[~among(passed_over, np.sort(answer))], "category cap"))
+    gone = union([answer, *(group.rows for group in removed)])
+    removed.append(Removed(rows[:count][~among(rows[:count], gone)], "diversity or freshness"))
     return Selection(answer, frozenset(pins.values()) & frozenset(chosen), tuple(r for r in removed if len(r.rows)))
 
 
@@ -102,14 +104,11 @@ def _fill(
             marginal = diversity.mmr * relevance - (1 - diversity.mmr) * likeness[: len(rows)]
             allowed = free & new[: len(rows)] if owed >= slots and (free & new[: len(rows)]).any() else free
             full = _full_categories(position, chosen, pins, category, index, rules)
-            within = allowed & ~np.isin(category[: len(rows)], full)
-            if within.any():
-                best = int(np.argmax(np.where(within, marginal, -np.inf)))
-                better = allowed & ~within & (marginal > marginal[best])
-                capped |= {int(row) for row in rows[better]}
-                at = best
-            else:
-                at = int(np.argmax(np.where(allowed, marginal, -np.inf)))
+            within = allowed & ~np.isin(category[: len(rows)], full) if full else allowed
+            keeps = within.any()
+            at = int(np.argmax(np.where(within if keeps else allowed, marginal, -np.inf)))
+            if full and keeps:
+                capped |= set(rows[allowed & ~within & (marginal > marginal[at])].tolist())
             free[at] = False
             owed -= int(new[at])
             slots -= 1

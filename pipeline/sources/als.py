@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pipeline.ann import AnnIndex
 from pipeline.artifacts import AlsFactors
 from pipeline.candidates import Proposal
+from pipeline.rows import union
 from pipeline.sources.nothing import NOTHING
 from pipeline.user import History, UserContext
 
@@ -15,10 +16,10 @@ from pipeline.user import History, UserContext
 def fold_in(history: History, als: AlsFactors) -> npt.NDArray[np.float32]:
     """The user's factor float32[k]: (YᵀY + α·YᵤᵀYᵤ + λhI)⁻¹ (1 + α)·Yᵤᵀ1 over the h distinct items of
     the history, Hu, Koren, Volinsky (ICDM 2008), eq. 4, with the ridge per action of ALS-WR, as Spark trains it."""
-    rows = np.unique(history.last(als.window).rows)
-    factors = np.asarray(als.items[rows[rows < len(als.items)]], np.float32)
-    ridge = als.regularisation * max(len(factors), 1) * np.eye(als.gram.shape[0], dtype=np.float32)
-    left = als.gram + np.float32(als.alpha) * factors.T @ factors + ridge
+    rows = union([history.last(als.window).rows])
+    factors = als.items[rows[rows < len(als.items)]]
+    left = als.gram + np.float32(als.alpha) * (factors.T @ factors)
+    left.flat[:: len(left) + 1] += als.regularisation * max(len(factors), 1)
     factor: npt.NDArray[np.float32] = np.linalg.solve(left, (1 + als.alpha) * factors.sum(axis=0)).astype(np.float32)
     return factor
 

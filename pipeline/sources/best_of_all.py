@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pipeline.ann import best
 from pipeline.candidates import Proposal
 from pipeline.items import Items
+from pipeline.rows import among
 from pipeline.user import UserContext
 
 KEPT = 5000
@@ -23,8 +24,9 @@ class BestOfAll:
 
     def propose(self, user: UserContext, count: int) -> Proposal:
         """See Source. Skips what the user has seen, so that heavy users get a full list too."""
-        kept = ~np.isin(self.ranking.rows, user.seen)
-        return Proposal(self.ranking.rows[kept][:count], self.ranking.scores[kept][:count])
+        rows = self.ranking.rows[: count + len(user.seen)]
+        kept = np.flatnonzero(~among(rows, user.seen))[:count]
+        return Proposal(rows[kept], self.ranking.scores[kept])
 
 
 def _ranking(scores: npt.NDArray[np.float32], above_zero: bool) -> Proposal:

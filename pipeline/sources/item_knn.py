@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pipeline.ann import best
 from pipeline.candidates import Proposal
+from pipeline.rows import union
 from pipeline.sources.nothing import NOTHING
 from pipeline.sparse import SparseRows
 from pipeline.user import History, UserContext
@@ -15,10 +16,10 @@ WINDOW = 50
 """Last actions whose neighbours are summed: bounds the time of a request."""
 
 
-def item_knn_scores(history: History, neighbours: SparseRows) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Σ cosine over the distinct items of the last WINDOW actions: columns int32[m], ascending, scores float32[m]."""
-    items = np.unique(history.last(WINDOW).rows)
-    return neighbours.weighted_sum(items, np.ones(len(items), np.float32))
+def recent(history: History) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The distinct items of the last WINDOW actions, all of weight 1: the model's score is the sum of their rows."""
+    items = union([history.last(WINDOW).rows])
+    return items, np.ones(len(items), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,6 @@ class ItemKnn:
         """See Source. Nothing for an empty history."""
         if not len(user.history):
             return NOTHING
-        columns, scores = item_knn_scores(user.history, self.neighbours)
+        columns, scores = self.neighbours.weighted_sum(*recent(user.history))
         top = best(scores, count)
         return Proposal(columns[top], scores[top])

@@ -12,16 +12,14 @@ from pipeline.sources.nothing import NOTHING
 from pipeline.user import History, UserContext
 
 
-def sequential_scores(
-    history: History, model: SequentialWeights
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Σ 2^(−lag / half_life) · W[item] over the distinct items of the last ``window`` actions, lag 0 the latest action
-    (an item done twice counts once, at its latest); a history without order is summed whole and unfaded. Columns
-    int32[m], ascending, and scores float32[m]."""
+def faded(history: History, model: SequentialWeights) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """The distinct items of the last ``window`` actions and what each still weighs, 2^(−lag / half_life), lag 0 the
+    latest action (an item done twice counts once, at its latest); a history without order is read whole and unfaded.
+    The model's score is the sum of their rows so weighted."""
     recent = history.last(model.window) if history.ordered else history
     rows, lag = np.unique(recent.rows[::-1], return_index=True)
     fade = np.exp2(-lag / model.half_life) if history.ordered else np.ones(len(rows))
-    return model.weights.weighted_sum(rows, fade.astype(np.float32))
+    return rows, fade.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,6 @@ class Sequential:
         """See Source. Nothing for an empty history."""
         if not len(user.history):
             return NOTHING
-        columns, scores = sequential_scores(user.history, self.model)
+        columns, scores = self.model.weights.weighted_sum(*faded(user.history, self.model))
         top = best(scores, count)
         return Proposal(columns[top], scores[top])

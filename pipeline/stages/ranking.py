@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from contracts.errors import UnavailableError
 from pipeline.explanation import reasons
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.ranking_features import ranking_features
 from pipeline.request import AnswerItem
+from pipeline.rows import among, union
 from pipeline.rules.selection import Selection, select
 from pipeline.stages.reading import candidates_of, served, user_of
 from pipeline.state import Outcome, State
@@ -22,7 +24,7 @@ class ItemFeatures:
         artifacts, candidates = served(state).artifacts, candidates_of(state)
         features = ranking_features(user_of(state), candidates, artifacts)
         if state.request.items:
-            asked = np.isin(candidates.rows, artifacts.items.rows_of(state.request.items))
+            asked = among(candidates.rows, union([artifacts.items.rows_of(state.request.items)]))
             candidates, features = candidates.take(asked), features[asked]
         scores = merge_order(len(candidates))
         if artifacts.blend is not None:
@@ -41,7 +43,7 @@ class MergeOrder:
         candidates = candidates_of(state)
         if state.request.items:
             asked = served(state).artifacts.items.rows_of(state.request.items)
-            candidates = candidates.take(np.isin(candidates.rows, asked))
+            candidates = candidates.take(among(candidates.rows, union([asked])))
         state = replace(state, candidates=candidates, features=None, scores=merge_order(len(candidates)))
         return Outcome(state, kept=len(candidates))
 
@@ -125,29 +127,31 @@ class WithoutReasons:
         return _answer(state, explained=False)
 
 
+def _places(rows: npt.NDArray[np.int32], among_rows: npt.NDArray[np.int32]) -> list[int | None]:
+    """Where each of ``rows`` stands in ``among_rows``; None for one that does not (a pin)."""
+    hit = rows[:, None] == among_rows[None, :]
+    return [int(row.argmax()) if row.any() else None for row in hit]
+
+
 def _answer(state: State, *, explained: bool) -> Outcome:
     artifacts, candidates = served(state).artifacts, candidates_of(state)
     selection = state.selection or Selection(candidates.rows[: state.request.count], frozenset(), ())
-    place = {row: at for at, row in enumerate(candidates.rows.tolist())}
-    rows = selection.rows.tolist()
-    at = [place.get(row) for row in rows]
-    told = reasons(candidates, at, selection.rows, user_of(state), artifacts) if explained else [()] * len(rows)
-    items = []
-    for position, (row, where, why) in enumerate(zip(rows, at, told, strict=True), start=1):
-        named = candidates.named_by(where) if where is not None else ()
+    places = _places(selection.rows, candidates.rows)
+    named = [candidates.named_by(place) if place is not None else () for place in places]
+    told = reasons(selection.rows, named, user_of(state), artifacts) if explained else [()] * len(named)
+    nothing, items = np.empty(0, np.float32), []
+    for at, (row, place) in enumerate(zip(selection.rows.tolist(), places, strict=True)):
         items.append(
             AnswerItem(
                 item_id=artifacts.item_ids[row],
+                title=artifacts.items.titles[row],
+                category=artifacts.items.categories_of(row),
                 row=row,
-                position=position,
-                score=float(state.scores[where]) if where is not None and state.scores is not None else 0.0,
-                sources=("pin", *named) if row in selection.pinned else named,
-                reasons=why,
-                features=(
-                    state.features[where]
-                    if where is not None and state.features is not None
-                    else np.empty(0, np.float32)
-                ),
+                position=at + 1,
+                score=float(state.scores[place]) if place is not None and state.scores is not None else 0.0,
+                sources=("pin", *named[at]) if row in selection.pinned else named[at],
+                reasons=told[at],
+                features=state.features[place] if place is not None and state.features is not None else nothing,
             )
         )
     return Outcome(replace(state, items=tuple(items)), kept=len(items))

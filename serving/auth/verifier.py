@@ -1,5 +1,6 @@
 """Checks bearer tokens: signature by a key of the issuer, issuer, audience, times, and what scopes they carry."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,10 @@ ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS
 
 MAXIMUM_LENGTH = 8_192
 """Characters of the longest token looked at."""
+
+
+REMEMBERED = 4_096
+"""Tokens whose signature was found good and is not checked again with the same keys."""
 
 
 class InvalidTokenError(HeadwaterError):
@@ -44,6 +49,8 @@ class Verifier:
             aud={"essential": True, "value": audience},
             exp={"essential": True},
         )
+        self._checked_with: KeySet | None = None
+        self._good: dict[bytes, dict[str, Any]] = {}
 
     async def caller(self, token: str) -> Caller:
         """Who holds ``token``. Raises InvalidTokenError, or UnavailableError when the issuer's keys cannot be had."""
@@ -67,9 +74,14 @@ class Verifier:
         except (JoseError, ValueError) as error:
             raise InvalidTokenError(_reason(error)) from error
 
-    @staticmethod
-    def _decode(token: str, keys: KeySet) -> dict[str, Any]:
-        return dict(jwt.decode(token, keys, list(ALGORITHMS)).claims)
+    def _decode(self, token: str, keys: KeySet) -> dict[str, Any]:
+        """The claims of a token signed by one of ``keys``. Raises JoseError or ValueError."""
+        if keys is not self._checked_with or len(self._good) >= REMEMBERED:
+            self._checked_with, self._good = keys, {}
+        digest = hashlib.sha256(token.encode()).digest()
+        if digest not in self._good:
+            self._good[digest] = dict(jwt.decode(token, keys, list(ALGORITHMS)).claims)
+        return self._good[digest]
 
 
 def _reason(error: Exception) -> str:

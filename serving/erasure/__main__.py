@@ -1,23 +1,21 @@
-"""``python -m serving.erasure``: carries out the erasures that were asked for and prints how many."""
+"""``python -m serving.erasure``: works on the erasures that were asked for and prints how far they are."""
 
+import json
 import sys
 
+import redis
+
 from contracts.errors import HeadwaterError
-from contracts.settings import Settings
-from lake.store import Lake
-from serving.erasure.job import erase_waiting
-from serving.erasure.ledger import Ledger
+from serving.erasure.jobs import erase_users
 
 
 def main() -> int:
-    settings = Settings()
-    lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
     try:
-        done = erase_waiting(Ledger(settings.home / "erasures"), lake, settings.now())
-    except HeadwaterError as error:
+        report = erase_users()
+    except (HeadwaterError, redis.RedisError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{len(done)} users erased, {sum(sum(one.tables.values()) for one in done)} rows removed\n")
+    sys.stdout.write(json.dumps(report) + "\n")
     return 0
 
 

@@ -1,49 +1,84 @@
-"""Erases users from the lake: every table that names a user, day by day, then the files that still held them."""
+"""Carries out the erasures that were asked for: online, in the lake, in files and, by waiting, in Kafka.
 
-from collections.abc import Sequence
+Topics that name users are not compacted: no message can be taken out of them, each is gone when its retention is over
+(``contracts.topics``). Until then the stream may bring a message of before the request into the lake again, so the lake
+is looked through at every run, and an erasure is done only when no broker holds such a message any more.
+"""
+
+import re
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from contracts.clock import Clock
+from contracts.clock import Clock, utc
+from contracts.topics import TOPICS
 from lake.store import Lake
 from lake.tables import TABLES
-from serving.erasure.ledger import Erasure, Ledger
+from serving.erasure import files
+from serving.erasure.ledger import REQUESTED, Erasure, Ledger
 
-USER = "user_id"
+USER, TIME = "user_id", "timestamp"
+QUARANTINE = "quarantine"
+KAFKA_SECONDS = max(topic.retention_ms for topic in TOPICS if not topic.compacted) / 1000
+"""After this long no broker holds a message of before."""
+
+EraseOnline = Callable[[str], int]
+"""Deletes a user's rows from the online store and returns how many there were."""
 
 
-def erase_waiting(ledger: Ledger, lake: Lake, clock: Clock, keep: timedelta = timedelta(0)) -> list[Erasure]:
-    """Carries out every erasure that is waiting, and says what each removed. Killed half-way, it is run again.
+def erase_waiting(
+    ledger: Ledger, lake: Lake, home: Path, online: EraseOnline, clock: Clock, keep: timedelta = timedelta(0)
+) -> list[Erasure]:
+    """Works on every erasure that is not done, and says how far each is now. Killed half-way, it is run again.
 
-    Files that held the users and are older than ``keep`` are deleted; a reader that opened the table before then must
-    begin again."""
+    Files of the lake that held the users and are older than ``keep`` are deleted; a reader that opened a table before
+    then must begin again."""
     waiting = ledger.waiting()
     if not waiting:
         return []
-    for name, table in TABLES.items():
-        if USER not in table.schema.names:
-            continue
-        removed = _erase(lake, name, table.partitioned, [erasure.user_id for erasure in waiting])
-        waiting = [ledger.progress(erasure, name, removed[erasure.user_id]) for erasure in waiting]
+    for name in _tables(lake):
+        for at, erasure in enumerate(waiting):
+            predicate = _predicate(name, lake, erasure)
+            if predicate is not None:
+                waiting[at] = ledger.progress(erasure, name, lake.delete(name, predicate))
         lake.vacuum(name, keep)
-    return [ledger.finish(erasure, clock()) for erasure in waiting]
+    return [_after_the_lake(ledger, erasure, home, online, clock()) for erasure in waiting]
 
 
-def _erase(lake: Lake, name: str, partitioned: bool, user_ids: Sequence[str]) -> dict[str, int]:
-    removed = dict.fromkeys(user_ids, 0)
-    wanted = pa.array(user_ids, pa.string())
-    for days in [(day, day) for day in lake.days(name)] if partitioned else [None]:
-        rows = lake.read(name, days=days)
-        hit = pc.is_in(rows[USER], value_set=wanted)
-        if not pc.any(hit).as_py():
-            continue
-        for user_id in rows.filter(hit)[USER].to_pylist():
-            removed[user_id] += 1
-        kept = rows.filter(pc.invert(hit))
-        if days is None:
-            lake.replace(name, kept)
-        else:
-            lake.replace_days(name, kept, [days[0]])
-    return removed
+def _tables(lake: Lake) -> Iterable[str]:
+    return sorted({*TABLES, *lake.tables()})
+
+
+def _predicate(table: str, lake: Lake, erasure: Erasure) -> str | None:
+    """SQL for the user's rows; None for a table that names no user. What a user did after asking is another matter:
+    rows with a time go up to the request, those without it only the first time."""
+    opened = lake.open(table)
+    names = [] if opened is None else [field.name for field in opened.schema().fields]
+    if table == QUARANTINE and names:
+        whole = rf"(^|\W){re.escape(erasure.user_id)}(\W|$)"
+        return f"regexp_like(payload, {_quoted(whole)}) AND quarantined_at <= {_quoted(_asked(erasure))}"
+    if USER not in names:
+        return None
+    mine = f"{USER} = {_quoted(erasure.user_id)}"
+    if TIME in names:
+        return f"{mine} AND {TIME} <= {_quoted(_asked(erasure))}"
+    return mine if erasure.state == REQUESTED else None
+
+
+def _asked(erasure: Erasure) -> str:
+    return utc(erasure.requested_at).isoformat()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _after_the_lake(ledger: Ledger, erasure: Erasure, home: Path, online: EraseOnline, now: float) -> Erasure:
+    if erasure.state == REQUESTED:
+        removed = {
+            "exports": files.erase_from_tables(home / "exports", USER, erasure.user_id),
+            "runs": files.erase_from_tables(home / "runs", USER, erasure.user_id),
+            "impressions waiting": files.erase_from_lines(home / "gateway" / "impressions", USER, erasure.user_id),
+        }
+        erasure = ledger.erased(erasure, removed, online(erasure.user_id), erasure.requested_at + KAFKA_SECONDS)
+    return ledger.finish(erasure, now) if now >= erasure.kafka_clear_at else erasure

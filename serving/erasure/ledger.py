@@ -7,14 +7,16 @@ import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-REQUESTED, DONE = "requested", "done"
+REQUESTED, ERASED, DONE = "requested", "erased", "done"
+"""Asked for and gone online; gone everywhere but from Kafka's retention; gone."""
 
 
 @dataclass(frozen=True)
 class Erasure:
     """One user's erasure. ``user_id`` is emptied when it is done: the digest is what is left to prove it by.
 
-    ``tables`` maps a table of the lake to the rows removed from it; times are epoch seconds.
+    ``tables`` maps a table of the lake to the rows removed from it, ``files`` a kind of file; times are epoch seconds.
+    ``kafka_clear_at`` is when the last message of before the request has left Kafka, 0 until that is known.
     """
 
     user_digest: str
@@ -23,6 +25,8 @@ class Erasure:
     state: str = REQUESTED
     online_keys: int = 0
     tables: dict[str, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    kafka_clear_at: float = 0.0
     finished_at: float | None = None
 
 
@@ -54,8 +58,15 @@ class Ledger:
         return sorted((one for one in found if one.state != DONE), key=lambda one: one.requested_at)
 
     def progress(self, erasure: Erasure, table: str, rows: int) -> Erasure:
-        """Writes down that a table is free of the user."""
-        changed = replace(erasure, tables={**erasure.tables, table: rows})
+        """Writes down that a table is free of the user, by another ``rows`` removed."""
+        changed = replace(erasure, tables={**erasure.tables, table: erasure.tables.get(table, 0) + rows})
+        self._write(changed)
+        return changed
+
+    def erased(self, erasure: Erasure, files: dict[str, int], online_keys: int, kafka_clear_at: float) -> Erasure:
+        """Writes down that all is free of the user but Kafka's topics."""
+        keys = erasure.online_keys + online_keys
+        changed = replace(erasure, state=ERASED, files=files, online_keys=keys, kafka_clear_at=kafka_clear_at)
         self._write(changed)
         return changed
 

@@ -19,10 +19,13 @@ def main() -> int:
     folder = settings.home / "gateway" / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)  # read once, when prometheus_client is imported
+    # Read once, when the libraries are imported: where metrics are kept, and that matrices are multiplied on the
+    # thread that asks. A second thread of OpenBLAS waits in a loop that costs more than all the products of a request.
+    os.environ |= {"PROMETHEUS_MULTIPROC_DIR": str(folder), "OPENBLAS_NUM_THREADS": "1"}
     from serving.gateway.observation import ObservationServer
 
-    observation = ObservationServer(settings.bind, settings.gateway_metrics_port, settings.gateway_port, folder)
+    ports = settings.gateway_metrics_port, settings.gateway_port
+    observation = ObservationServer(settings.bind, *ports, folder, settings.home)
     try:
         observation.start()
     except OSError as error:

@@ -1,6 +1,6 @@
 """From the pipeline's answer to JSON, headers and impressions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +22,8 @@ def body(answer: Answer) -> dict[str, Any]:
         "items": [
             {
                 "item_id": item.item_id,
+                "title": item.title,
+                "category": list(item.category),
                 "position": item.position,
                 "score": float(item.score),
                 "sources": list(item.sources),
@@ -44,7 +46,15 @@ def respond(request: Request, answer: Answer, unknown: Sequence[str] = ()) -> Re
     request.state.log["release"] = answer.release
     content = body(answer)
     content["items"] += [
-        {"item_id": item_id, "position": position, "score": 0.0, "sources": [], "reasons": ["not in the catalogue"]}
+        {
+            "item_id": item_id,
+            "title": None,
+            "category": [],
+            "position": position,
+            "score": 0.0,
+            "sources": [],
+            "reasons": ["not in the catalogue"],
+        }
         for position, item_id in enumerate(unknown, start=len(answer.items) + 1)
     ]
     return json_response(content)
@@ -55,24 +65,33 @@ def json_response(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json")
 
 
-def impressions(answer: Answer, feature_set: str, surface: str | None) -> Sequence[Impression]:
-    """A row an item, with the feature values that ranked it."""
-    shown_at = utc(answer.request.now)
-    return [
-        Impression(
-            request_id=answer.request.request_id,
-            user_id=answer.request.user_id,
-            item_id=item.item_id,
-            position=item.position,
-            timestamp=shown_at,
-            release=answer.release,
-            experiment=answer.experiment,
-            arm=answer.arm,
-            surface=surface,
-            score=float(item.score),
-            sources=list(item.sources),
-            features=item.features.tolist(),
-            feature_set=feature_set,
+def impressions(answer: Answer, feature_sets: Mapping[str, str], surface: str | None) -> Sequence[Impression]:
+    """A row an item, with the feature values that ranked it. ``feature_sets`` is release → feature set. An arm that was
+    asked for by name is none of the user's: its rows carry no experiment, so that no analysis counts them."""
+    shown_at, latency = utc(answer.request.now), sum(stage.milliseconds for stage in answer.stages)
+    forced = answer.request.arm is not None
+    rows = []
+    for item in answer.items:
+        release = item.team.release if item.team is not None else answer.release
+        rows.append(
+            Impression(
+                request_id=answer.request.request_id,
+                user_id=answer.request.user_id,
+                item_id=item.item_id,
+                position=item.position,
+                timestamp=shown_at,
+                release=release,
+                experiment=None if forced else answer.experiment,
+                arm=None if forced else answer.arm,
+                team=item.team.arm if item.team is not None else None,
+                propensity=item.propensity,
+                surface=surface,
+                score=float(item.score),
+                sources=list(item.sources),
+                features=item.features.tolist(),
+                feature_set=feature_sets[release],
+                latency_ms=latency,
+                degraded=bool(answer.degraded),
+            )
         )
-        for item in answer.items
-    ]
+    return rows

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from contracts.errors import NotFoundError
 from contracts.experiment import RunningExperiment
 from experimentation.assignment import assign
 from pipeline.ports import Assigned, Ranker
@@ -24,7 +25,11 @@ class RunningArms:
 
     def assign(self, request: Request, row: UserRow) -> Assigned:
         """See Arms. An arm whose release could not be loaded gets the champion, outside the experiment, so that what
-        it shows counts for no arm."""
+        it shows counts for no arm. Raises NotFoundError for an arm that was asked for by name and is not served."""
+        if request.arm is not None:
+            if request.arm not in self.served:
+                raise NotFoundError(f"the release of arm {request.arm[1]} of {request.arm[0]} is not served")
+            return Assigned(self.served[request.arm], *request.arm)
         segments = ("new",) if row.state == "missing" else ("known",)
         found = assign(self.running, request.user_id, segments)
         if found is None:

@@ -32,11 +32,11 @@ class Configuration:
     metrics_directory: Path | None = None
     threads: int = 8
     refresh_seconds: float = 5.0
+    explore_share: float = 0.0
 
     @classmethod
     def of(cls, settings: Settings, metrics_directory: Path | None = None) -> "Configuration":
         """The values that the settings give."""
-        host = "127.0.0.1" if settings.bind == "0.0.0.0" else settings.bind
         return cls(
             home=settings.home,
             releases=settings.releases,
@@ -46,7 +46,7 @@ class Configuration:
             topic_prefix=settings.topic_prefix,
             model_server=settings.model_server,
             issuer=settings.issuer,
-            embedded_issuer=settings.issuer == f"http://{host}:{settings.gateway_port}",
+            embedded_issuer=settings.embedded_issuer,
             audience=settings.audience,
             clock_skew_seconds=settings.clock_skew_seconds,
             rate_user_per_second=settings.rate_user_per_second,
@@ -57,4 +57,5 @@ class Configuration:
             request_deadline_ms=settings.request_deadline_ms,
             clock=settings.now(),
             metrics_directory=metrics_directory,
+            explore_share=settings.explore_share,
         )

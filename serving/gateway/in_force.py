@@ -1,5 +1,6 @@
 """What answers requests now: loaded beside the old, warmed, then swapped by one assignment."""
 
+import gc
 import json
 import logging
 import threading
@@ -155,6 +156,9 @@ class ReleaseKeeper:
         new = InForce(pointers, running, loaded, served, self._make_chain(arms, tuple(served)))
         if warm:
             self._warm_up(new)
+            # What lives as long as the release is not to be looked through by every later collection of garbage.
+            gc.collect()
+            gc.freeze()
         old, self._current = self._current, new
         if old is None or old.pointers != new.pointers:
             for name, release_id in (old.pointers if old else {}).items():

@@ -42,8 +42,7 @@ class LiveTrending:
     def over(self, items: Items, data_to: float, now: float) -> Items:
         """The table with the trend of ``now``: for each item the larger of the stream's count and what is left of the
         release's, counted at ``data_to`` (epoch seconds)."""
-        faded = items.trending * np.float32(2.0 ** (-max(now - data_to, 0.0) / DAY_SECONDS / HALF_LIFE_DAYS))
-        trending = faded.astype(np.float32)
+        trending = items.trending * np.float32(2.0 ** (-max(now - data_to, 0.0) / DAY_SECONDS / HALF_LIFE_DAYS))
         for item_id, score in self._scores.items():
             row = items.row_of.get(item_id)
             if row is not None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
+from serving.gateway.drift import DriftGauges
+
 _BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
 REQUESTS = Counter("headwater_requests_total", "Answers by route, method and status code", ["route", "method", "code"])
@@ -18,6 +20,10 @@ RELEASE = Gauge(
 RELEASE_REFUSED = Counter("headwater_releases_refused_total", "Releases that could not be put in force", ["release"])
 LIMITED = Counter("headwater_rate_limited_total", "Requests refused by a rate limit", ["kind"])
 LIMIT_FALLBACK = Counter("headwater_rate_limit_fallback_total", "Limits checked in the process because Redis was down")
+_ARM = ["release", "experiment", "arm"]
+ARM_IMPRESSIONS = Counter("headwater_arm_impressions_total", "Items answered, by release and arm", _ARM)
+ARM_CLICKS = Counter("headwater_arm_clicks_total", "Clicks that answer a request, by release and arm", _ARM)
+ARM_PURCHASES = Counter("headwater_arm_purchases_total", "Purchases that answer a request, by release and arm", _ARM)
 IMPRESSIONS = Counter("headwater_impressions_total", "Impressions: sent, spilled or dropped", ["outcome"])
 BUFFER_DEPTH = Gauge(
     "headwater_impression_buffer", "Impressions waiting, in memory or on disk", ["where"], multiprocess_mode="livesum"
@@ -28,10 +34,12 @@ ITEM_TABLE_AGE = Gauge(
 )
 
 
-def exposition(directory: Path | None) -> bytes:
-    """The text format. ``directory`` holds the workers' files; None means this process alone."""
-    if directory is None:
-        return bytes(generate_latest(REGISTRY))
-    registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
-    return bytes(generate_latest(registry))
+def exposition(directory: Path | None, home: Path) -> bytes:
+    """The text format. ``directory`` holds the workers' files; None means this process alone. ``home`` is where the
+    drift report lies."""
+    registry = REGISTRY if directory is None else CollectorRegistry()
+    if directory is not None:
+        multiprocess.MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    drift = CollectorRegistry()
+    drift.register(DriftGauges(home))
+    return bytes(generate_latest(registry)) + bytes(generate_latest(drift))

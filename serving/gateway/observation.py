@@ -15,21 +15,22 @@ READY_SECONDS = 2.0
 class ObservationServer:
     """A small HTTP server in a thread of the parent process."""
 
-    def __init__(self, host: str, port: int, gateway_port: int, folder: Path) -> None:
+    def __init__(self, host: str, port: int, gateway_port: int, folder: Path, home: Path) -> None:
         self._address = (host, port)
         self._folder = folder
+        self._home = home
         self._ready = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{gateway_port}/readyz"
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
         """Begins to answer. Raises OSError when the port is taken."""
-        folder, ready = self._folder, self._ready
+        folder, home, ready = self._folder, self._home, self._ready
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 match self.path.partition("?")[0]:
                     case "/metrics":
-                        self._reply(200, metrics.exposition(folder), CONTENT_TYPE_LATEST)
+                        self._reply(200, metrics.exposition(folder, home), CONTENT_TYPE_LATEST)
                     case "/healthz":
                         self._reply(200, b'{"status":"ok"}', "application/json")
                     case "/readyz":

@@ -1,7 +1,6 @@
 """The gateway's parts, put together and started and stopped in order."""
 
 import asyncio
-import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +142,7 @@ class Gateway:
     def answer(self, request: Request, in_force: InForce | None = None) -> Answer:
         """Runs the chain and counts what it did. Raises UnavailableError while no release is in force."""
         answer = (in_force or self.keeper.current).chain.run(request)
+        metrics.FEATURES.labels(answer.user.state).inc()
         for stage in answer.stages:
             metrics.STAGES.labels(stage.stage).observe(stage.milliseconds / 1000)
         for name in answer.degraded:
@@ -167,8 +167,6 @@ class Gateway:
         self._poller.start()
         self._refresher.start()
         self._catalogue_reader.start()
-        gc.collect()
-        gc.freeze()
 
     async def stop(self) -> None:
         """Ends the threads, sends or spills the impressions that wait, disconnects."""

@@ -10,7 +10,6 @@ from feature_repo.activity import DAY_MS
 from feature_repo.redis_reader import UserRow as OnlineRow
 from feature_repo.redis_reader import read_user
 from pipeline.request import UserRow
-from serving.gateway import metrics
 from serving.gateway.breaker import Breaker
 
 FRESH, STALE, MISSING = "fresh", "stale", "missing"
@@ -40,7 +39,6 @@ class RedisUserRows:
         row = self._breaker.call(read_user, self._client, user_id, self._releases)
         age = _age(row, now)
         state = MISSING if age is None else STALE if age > self._stale_seconds else FRESH
-        metrics.FEATURES.labels(state).inc()
         acts = row.activity.acts
         return UserRow(
             user_id,

@@ -19,7 +19,7 @@ from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.ranking_features import ranking_features
 from pipeline.sources import SOURCES, default_sources
 from pipeline.sources.als import fold_in
-from pipeline.sources.sequential import sequential_scores
+from pipeline.sources.sequential import faded
 from pipeline.user import History, UserContext
 from tests.pipeline.small_release import NOW, artifacts_of, sparse_of
 
@@ -70,10 +70,26 @@ def test_sequential_scores_are_the_faded_sum_of_rows() -> None:
     for i in range(120):
         span = slice(model.weights.indptr[i], model.weights.indptr[i + 1])
         dense[i, model.weights.indices[span]] = model.weights.data[span]
-    columns, scores = sequential_scores(user_of(4, 9, 4, 7).history, model)
+    reading = faded(user_of(4, 9, 4, 7).history, model)
+    columns, scores = model.weights.weighted_sum(*reading)
     expected = dense[7] + 2 ** (-1 / 3) * dense[4] + 2 ** (-2 / 3) * dense[9]
     assert np.allclose(scores, expected[columns], atol=1e-6)
     assert np.count_nonzero(expected) == len(columns)
+    wanted = np.array([119, 0, 64, 7], np.int32)
+    assert np.allclose(model.weights.sums_at(*reading, wanted), expected[wanted], atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [[5], [5, 0, 119], []])
+def test_sums_of_a_matrix_too_wide_for_a_dense_row_are_the_same(
+    rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix, wanted = sparse_of(120, 20, 1), np.array([119, 3, 64, 7, 0], np.int32)
+    chosen, weights = np.array(rows, np.int32), np.linspace(1, 2, len(rows), dtype=np.float32)
+    narrow = *matrix.weighted_sum(chosen, weights), matrix.sums_at(chosen, weights, wanted)
+    monkeypatch.setattr("pipeline.sparse.DENSE_COLUMNS", 10)
+    wide = *matrix.weighted_sum(chosen, weights), matrix.sums_at(chosen, weights, wanted)
+    for one, other in zip(narrow, wide, strict=True):
+        assert np.allclose(one, other, atol=1e-6)
 
 
 def test_a_folded_in_user_solves_the_normal_equations() -> None:
@@ -163,6 +179,14 @@ def test_a_known_item_put_again_keeps_its_row_scores_and_unstated_times() -> Non
     assert (items.popular[7], items.year[7]) == (before.popular[7], before.year[7])
     assert len(items) == len(before) + 1
     assert before.categories_of(7) != ("opera", "comedy")
+
+
+def test_new_scores_leave_everything_else_as_it_is() -> None:
+    items, zeros = ARTIFACTS.items, np.zeros(120, np.float32)
+    changed = items.with_scores(zeros, zeros)
+    assert changed.popular is zeros
+    assert changed.born is items.born
+    assert changed.with_put([Item(item_id="late")], NOW).born[-1] == NOW
 
 
 def test_merge_prefers_the_best_rank_then_more_sources_and_never_holds_what_is_excluded() -> None:

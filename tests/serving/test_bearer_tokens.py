@@ -49,6 +49,21 @@ async def test_the_issuers_token_is_accepted_with_its_scopes(issuer: Issuer, ver
     assert caller.scopes == {"admin", "events:write"}
 
 
+async def test_a_token_found_good_once_still_expires_and_ends_with_its_key(issuer: Issuer) -> None:
+    now, keys = [NOW], EmbeddedKeys(issuer.keys)
+    verifier = Verifier(keys, ISSUER, AUDIENCE, 30, lambda: now[0])
+    token = issuer.token("alice", seconds=60)
+    assert (await verifier.caller(token)).subject == "alice"
+    now[0] = NOW + 91
+    with pytest.raises(InvalidTokenError):
+        await verifier.caller(token)
+    now[0] = NOW
+    assert (await verifier.caller(token)).subject == "alice"
+    keys._known = KeySet([ECKey.generate_key("P-256", parameters={"kid": "other"})])
+    with pytest.raises(InvalidTokenError):
+        await verifier.caller(token)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -11,6 +11,7 @@ from serving.auth.scopes import EVENTS_WRITE
 from serving.auth.verifier import Caller
 from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
+from serving.gateway.arm_counts import count_events
 from serving.gateway.events import MAXIMUM_EVENTS, EventWriter
 from serving.gateway.guarded_route import GuardedRoute
 
@@ -40,6 +41,8 @@ async def events(
         within_limits(gateway, request, caller, users.pop() if len(users) == 1 else None)
         completed = writer.complete(listed, caller.client_id, gateway.clock(), many=many)
         writer.write(completed)
+        if gateway.keeper.ready:
+            count_events(listed, gateway.keeper.current)
         return [event.event_id for event in completed]
 
     ids = await gateway.in_event_thread(work)

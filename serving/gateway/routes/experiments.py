@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from contracts.experiment import Experiment
+from contracts.experiment import Experiment, RunningExperiment
+from contracts.experiment_metrics import ExperimentMetrics
 from contracts.rows import Id
 from serving.auth.scopes import ADMIN, EXPERIMENTS_READ
 from serving.auth.verifier import Caller
@@ -20,7 +21,7 @@ Reader = Annotated[Caller, Depends(Allowed(EXPERIMENTS_READ))]
 Admin = Annotated[Caller, Depends(Allowed(ADMIN))]
 
 
-@router.get("/v1/experiments")
+@router.get("/v1/experiments", response_model=list[RunningExperiment])
 async def listed(request: Request, gateway: GatewayOf, caller: Reader) -> Response:
     """All experiments in the order of starting, drafts last."""
 
@@ -31,7 +32,7 @@ async def listed(request: Request, gateway: GatewayOf, caller: Reader) -> Respon
     return json_response(await gateway.in_event_thread(work))
 
 
-@router.post("/v1/experiments", status_code=201)
+@router.post("/v1/experiments", status_code=201, response_model=RunningExperiment)
 async def create(request: Request, gateway: GatewayOf, caller: Admin, experiment: Experiment) -> Response:
     """Keeps a draft. 409 when the id is taken."""
 
@@ -42,7 +43,7 @@ async def create(request: Request, gateway: GatewayOf, caller: Admin, experiment
     return json_response(await gateway.in_event_thread(work), 201)
 
 
-@router.post("/v1/experiments/{experiment_id}/start")
+@router.post("/v1/experiments/{experiment_id}/start", response_model=RunningExperiment)
 async def start(request: Request, gateway: GatewayOf, caller: Admin, experiment_id: ExperimentId) -> Response:
     """Starts a draft: its users get their arms within the time that the gateway takes to look."""
 
@@ -53,7 +54,7 @@ async def start(request: Request, gateway: GatewayOf, caller: Admin, experiment_
     return json_response(await gateway.in_event_thread(work))
 
 
-@router.post("/v1/experiments/{experiment_id}/stop")
+@router.post("/v1/experiments/{experiment_id}/stop", response_model=RunningExperiment)
 async def stop(request: Request, gateway: GatewayOf, caller: Admin, experiment_id: ExperimentId) -> Response:
     """Stops a running experiment without a decision."""
 
@@ -64,15 +65,14 @@ async def stop(request: Request, gateway: GatewayOf, caller: Admin, experiment_i
     return json_response(await gateway.in_event_thread(work))
 
 
-@router.get("/v1/experiments/{experiment_id}/metrics")
+@router.get("/v1/experiments/{experiment_id}/metrics", response_model=ExperimentMetrics)
 async def metrics(request: Request, gateway: GatewayOf, caller: Reader, experiment_id: ExperimentId) -> Response:
     """The newest analysis."""
 
     def work() -> dict[str, Any]:
         within_limits(gateway, request, caller, None)
-        from experimentation.analysis import nothing_yet  # brings DuckDB, which no other route needs
+        from experimentation.api import experiment_metrics  # brings DuckDB, which no other route needs
 
-        running = gateway.experiments.get(experiment_id)
-        return gateway.experiments.last_look(experiment_id) or nothing_yet(running)
+        return experiment_metrics(gateway.experiments, experiment_id)
 
     return json_response(await gateway.in_event_thread(work))

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from contracts.clock import utc
 from contracts.events import ACTION_CODES
+from contracts.explanation import Explanation
 from contracts.rows import Id
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.request import Request as Question
@@ -59,7 +60,8 @@ def explained(gateway: Gateway, question: Question) -> dict[str, Any]:
         "items": [
             {
                 "item_id": item.item_id,
-                "title": served.artifacts.items.titles[item.row],
+                "title": item.title,
+                "category": list(item.category),
                 "position": item.position,
                 "score": float(item.score),
                 "sources": list(item.sources),
@@ -73,7 +75,7 @@ def explained(gateway: Gateway, question: Question) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/recommendations/explain")
+@router.get("/v1/recommendations/explain", response_model=Explanation)
 async def explain(
     request: Request,
     gateway: GatewayOf,

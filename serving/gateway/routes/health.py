@@ -5,9 +5,11 @@ from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from contracts.errors import UnavailableError
+from contracts.requests import Ready
 from serving.gateway import metrics
 from serving.gateway.access import GatewayOf
 from serving.gateway.answers import json_response
+from serving.gateway.documentation import ERRORS
 
 router = APIRouter(tags=["operation"])
 
@@ -18,7 +20,7 @@ async def healthz() -> Response:
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=Ready, responses={503: ERRORS[503]})
 async def readyz(gateway: GatewayOf) -> Response:
     """A release is in force. Dependencies that are down are named: answers are degraded, not absent."""
     if not gateway.keeper.ready:
@@ -41,4 +43,6 @@ async def readyz(gateway: GatewayOf) -> Response:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def prometheus(gateway: GatewayOf) -> Response:
     """For Prometheus: all workers added up."""
-    return Response(metrics.exposition(gateway.configuration.metrics_directory), media_type=CONTENT_TYPE_LATEST)
+    configuration = gateway.configuration
+    exposed = metrics.exposition(configuration.metrics_directory, configuration.home)
+    return Response(exposed, media_type=CONTENT_TYPE_LATEST)

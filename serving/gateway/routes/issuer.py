@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from contracts.errors import InvalidInputError
+from contracts.requests import GrantRefused, Token, TokenRequest
 from serving.auth.clients import Client
 from serving.auth.issuer import TOKEN_SECONDS
 from serving.auth.scopes import ADMIN
 from serving.gateway.access import GatewayOf
 from serving.gateway.answers import json_response
+from serving.gateway.documentation import ERRORS
 from serving.gateway.service import Gateway
 
 router = APIRouter(tags=["issuer"])
@@ -43,7 +45,16 @@ async def key_set(gateway: GatewayOf) -> Response:
     return json_response(await gateway.in_thread(gateway.issuer.key_set))
 
 
-@router.post("/oauth/token")
+@router.post(
+    "/oauth/token",
+    response_model=Token,
+    responses={
+        400: {"model": GrantRefused, "description": "The request is wrong"},
+        401: {"model": GrantRefused, "description": "The client is not known by this secret"},
+        429: ERRORS[429],
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": TokenRequest.model_json_schema()}}}},
+)
 async def token(request: Request, gateway: GatewayOf) -> Response:
     """Client credentials (RFC 6749, section 4.4), by basic authentication or in the form. Errors as that RFC says."""
     try:

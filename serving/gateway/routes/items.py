@@ -66,6 +66,8 @@ async def similar(
             "items": [
                 {
                     "item_id": items.ids[row],
+                    "title": items.titles[row],
+                    "category": list(items.categories_of(row)),
                     "position": at + 1,
                     "score": float(scores[at]),
                     "sources": list(found.named_by(at)),
@@ -80,7 +82,11 @@ async def similar(
     return json_response(await gateway.in_thread(work))
 
 
-@router.put("/v1/items/{item_id:path}", response_model=Item)
+@router.put(
+    "/v1/items/{item_id:path}",
+    response_model=Item,
+    responses={201: {"model": Item, "description": "The item is new"}},
+)
 async def put(request: Request, gateway: GatewayOf, caller: Writer, item_id: ItemId, item: ItemIn) -> Response:
     """Puts an item into the catalogue: it may be recommended from the next request on."""
     whole = Item(item_id=item_id, **item.model_dump())

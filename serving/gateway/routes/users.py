@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
 from contracts.errors import NotFoundError
+from contracts.requests import ErasureProgress
 from contracts.rows import Id
 from serving.auth.scopes import ADMIN
 from serving.auth.verifier import Caller
@@ -26,7 +27,7 @@ def _shown(erasure: Erasure) -> dict[str, Any]:
     return {name: value for name, value in asdict(erasure).items() if name != "user_id"}
 
 
-@router.delete("/v1/users/{user_id:path}", status_code=202)
+@router.delete("/v1/users/{user_id:path}", status_code=202, response_model=ErasureProgress)
 async def erase(request: Request, gateway: GatewayOf, caller: Admin, user_id: UserId) -> Response:
     """Erases a user: online before this answers, in lake, logs and exports by the job ``serving.erasure``."""
 
@@ -39,7 +40,7 @@ async def erase(request: Request, gateway: GatewayOf, caller: Admin, user_id: Us
     return json_response(await gateway.in_thread(work), 202)
 
 
-@router.get("/v1/users/{user_id:path}/erasure")
+@router.get("/v1/users/{user_id:path}/erasure", response_model=ErasureProgress)
 async def progress(request: Request, gateway: GatewayOf, caller: Admin, user_id: UserId) -> Response:
     """How far the erasure of a user is."""
 

@@ -1,0 +1,51 @@
+"""Files that hold rows of users: Parquet tables under a folder, and impressions that wait for Kafka."""
+
+import os
+import uuid
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+
+def erase_from_tables(folder: Path, column: str, value: str) -> int:
+    """Rewrites every Parquet file under ``folder`` without the rows whose ``column`` is ``value``. Returns how many
+    rows there were. Each file is replaced by one rename: a reader sees the old one or the new one."""
+    removed = 0
+    for path in sorted(folder.rglob("*.parquet")):
+        if column not in pq.read_schema(path).names:
+            continue
+        rows = pq.ParquetFile(path).read()
+        hit = pc.fill_null(pc.equal(rows[column].cast(pa.string()), value), False)
+        found = int(pc.sum(hit).as_py() or 0)
+        if found:
+            partial = _beside(path)
+            pq.write_table(rows.filter(pc.invert(hit)), partial)
+            partial.rename(path)
+            removed += found
+    return removed
+
+
+def erase_from_lines(folder: Path, key: str, value: str) -> int:
+    """The same for the spilled files of JSON lines in ``folder``; one that is being sent is left to the topic."""
+    removed = 0
+    for path in sorted(folder.glob("*.spilled")):
+        mine = path.with_name(f"{path.stem}.sending.{os.getpid()}")
+        try:
+            path.rename(mine)
+        except FileNotFoundError:
+            continue
+        lines = mine.read_bytes().splitlines()
+        kept = [line for line in lines if orjson.loads(line).get(key) != value]
+        removed += len(lines) - len(kept)
+        partial = _beside(path)
+        partial.write_bytes(b"".join(line + b"\n" for line in kept))
+        partial.rename(path)
+        mine.unlink()
+    return removed
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{uuid.uuid4().hex}.partial")

@@ -1,0 +1,34 @@
+"""The daily job that erases users, as Airflow and ``python -m serving.erasure`` start it."""
+
+from typing import Any
+
+import redis
+
+from contracts.settings import Settings
+from lake.store import Lake
+from releases.store import ReleaseStore
+from serving.erasure.job import erase_waiting
+from serving.erasure.ledger import Ledger
+from serving.erasure.online import erase_online
+
+
+def erase_users() -> dict[str, Any]:
+    """Works on every erasure that waits. Returns how many wait, are erased, and are done, and the rows removed.
+
+    Raises UnavailableError or redis.RedisError: the next run goes on."""
+    settings = Settings()
+    lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
+    releases = [manifest.id for manifest in ReleaseStore(settings.releases).list()]
+    with redis.Redis.from_url(settings.redis_url) as client:
+        worked_on = erase_waiting(
+            Ledger(settings.home / "erasures"),
+            lake,
+            settings.home,
+            lambda user_id: erase_online(client, user_id, releases),
+            settings.now(),
+        )
+    states = [one.state for one in worked_on]
+    return {
+        "states": {state: states.count(state) for state in sorted(set(states))},
+        "rows": sum(sum(one.tables.values()) + sum(one.files.values()) for one in worked_on),
+    }
