@@ -33,9 +33,12 @@ VERBS: Final = {
     "release": Verb("cli.release:app", "List, show, promote and roll back releases."),
     "token": Verb("cli.token:app", "Print a bearer token of the embedded issuer."),
     "stream": Verb("cli.stream:app", "Run the lake sink, replay events, look at dead letters."),
+    "traffic": Verb("cli.traffic:command", "Keep events flowing: people of the demo who ask, click and buy."),
     "replay": Verb("cli.replay:command", "Serve a day's requests again by another release."),
     "experiment": Verb("cli.experiment:app", "Plan, create, start, stop and read experiments."),
     "rules": Verb("cli.rules:app", "Try business rules on logged requests."),
+    "backup": Verb("cli.backup:make", "Write what cannot be rebuilt into a new folder."),
+    "restore": Verb("cli.backup:restore", "Put a backup in force."),
     "bench": Verb("cli.bench:command", "Run a benchmark.", extra_arguments=True),
 }
 

@@ -78,6 +78,40 @@ def replay(
     typer.echo("swapped" if not no_swap else "nothing was changed")
 
 
+@app.command()
+def health(as_json: Json = False) -> None:
+    """How far consumer and lake sink are behind; status 1 when messages wait for a sink that does not run."""
+    from streaming.health import stream_health
+
+    try:
+        found = stream_health(Settings())
+    except (HeadwaterError, redis.RedisError) as error:
+        raise fail(error) from error
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+    else:
+        typer.echo(f"consumer: {sum(found.lag.values())} events behind, vectors of {found.vectors_behind} users behind")
+        for one in found.sinks:
+            ran = "never ran" if one.seconds is None else f"last ran {one.seconds:.0f} s ago"
+            typer.echo(f"sink of {one.table}: {one.behind} messages behind, {ran}")
+    if found.late:
+        typer.echo(f"the sink of {', '.join(found.late)} is late: see the DAG ingest_events", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def skew(
+    day: Annotated[str | None, typer.Option(help="YYYY-MM-DD; default the last complete day")] = None,
+) -> None:
+    """Compare features online with those that training computes; status 1 when one is above the bound."""
+    from streaming.skew.job import check_skew
+
+    try:
+        typer.echo(check_skew(day, Settings()))
+    except HeadwaterError as error:
+        raise fail(error) from error
+
+
 @letters.command("list")
 def list_letters(as_json: Json = False) -> None:
     """The messages set aside and not sent again yet, oldest first."""

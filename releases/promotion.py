@@ -30,16 +30,19 @@ class Door:
     models: Path
     mlflow_url: str = ""
 
-    def promote(self, release_id: str, *, who: str, why: str, operation: str | None = None) -> Moved:
+    def promote(
+        self, release_id: str, *, who: str, why: str, operation: str | None = None, seen: int | None = None
+    ) -> Moved:
         """Makes ``release_id`` champion, once every file of it is verified and its models are placed. A challenger
         of that id is cleared in the same transaction. Already champion: nothing is moved.
 
-        ``operation`` makes a retry harmless: the same one moves once. Raises NotFoundError, DamagedReleaseError,
+        ``operation`` makes a retry harmless: the same one moves once. ``seen`` is the revision of the champion that
+        the caller decided upon: ConflictError when it has moved since. Raises NotFoundError, DamagedReleaseError,
         ConflictError, UnavailableError; then nothing has moved.
         """
-        return self._to(release_id, who=who, why=why, kind="promote", operation=operation)
+        return self._to(release_id, who=who, why=why, kind="promote", operation=operation, seen=seen)
 
-    def rollback(self, *, who: str, why: str, operation: str | None = None) -> Moved:
+    def rollback(self, *, who: str, why: str, operation: str | None = None, seen: int | None = None) -> Moved:
         """Returns to the champion before the present one. Raises ConflictError when there is none before, and what
         ``promote`` raises."""
         if operation is not None and self.pointers.done(operation):
@@ -47,7 +50,7 @@ class Door:
         previous = self.pointers.previous_champion()
         if previous is None:
             raise ConflictError("there is no champion before the present one; use headwater release promote ID")
-        return self._to(previous, who=who, why=why, kind="rollback", operation=operation)
+        return self._to(previous, who=who, why=why, kind="rollback", operation=operation, seen=seen)
 
     def challenge(self, release_id: str | None, *, who: str, why: str, operation: str | None = None) -> Moved:
         """Makes ``release_id`` the challenger, or clears it with None. Raises what ``promote`` raises."""
@@ -72,10 +75,14 @@ class Door:
                 warnings = [f"the pointer stands, but its mirror does not: {error}"]
         return Moved(current[CHAMPION], current[CHALLENGER], changed, warnings)
 
-    def _to(self, release_id: str, *, who: str, why: str, kind: str, operation: str | None) -> Moved:
+    def _to(self, release_id: str, *, who: str, why: str, kind: str, operation: str | None, seen: int | None) -> Moved:
         if operation is not None and self.pointers.done(operation):
             return self.mirrored(changed=False)
         current = self.pointers.all()
+        if seen is not None and seen != current[CHAMPION].revision:
+            raise ConflictError(
+                f"the champion is {current[CHAMPION].release_id} by now, moved since you looked; look and try again"
+            )
         self._ready(release_id)
         if current[CHAMPION].release_id == release_id:
             return self.mirrored(changed=False)

@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from serving.auth.clients import Clients
+from serving.auth.scopes import EVENTS_WRITE, RECOMMENDATIONS_READ
 from stack.server import Server
 from stack.servers.airflow import AirflowSite, airflow_servers
-from stack.servers.headwater import consumer, gateway, model_server
+from stack.servers.headwater import console, consumer, gateway, model_server, storefront
 from stack.servers.kafka import kafka_server
 from stack.servers.mlflow import mlflow_server
 from stack.servers.postgres import USER, postgres_server
@@ -47,7 +49,20 @@ def compose(settings: "Settings") -> tuple[tuple[Server, ...], ...]:
             gateway(host, settings.gateway_port, settings.gateway_metrics_port, variables),
             consumer(host, settings.consumer_port, variables),
         ),
+        (
+            storefront(host, settings.storefront_port, variables | _storefront_secret(settings)),
+            console(host, settings.console_port, variables),
+        ),
     )
+
+
+def _storefront_secret(settings: "Settings") -> dict[str, str]:
+    """What the storefront gets its tokens with from the embedded issuer: a client that may do what its page does."""
+    if settings.storefront_client_secret or not settings.embedded_issuer:
+        return {}
+    scopes = (RECOMMENDATIONS_READ, EVENTS_WRITE)
+    client = Clients(settings.home / "issuer" / "clients.json").register(settings.storefront_client_id, scopes)
+    return {"HEADWATER_STOREFRONT_CLIENT_SECRET": client.client_secret}
 
 
 def _prepare_database(create: Callable[[], None], database_url: str) -> None:

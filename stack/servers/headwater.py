@@ -1,4 +1,4 @@
-"""Our own servers: the model server, the gateway and the stream's consumer."""
+"""Our own servers: the model server, the gateway, the consumer of the stream, the storefront and the console."""
 
 import sys
 from collections.abc import Mapping
@@ -42,4 +42,28 @@ def consumer(host: str, port: int, environment: Mapping[str, str]) -> Server:
         healthy=lambda _started: http_answers(f"http://{host}:{port}/healthz"),
         environment=environment,
         stop_seconds=30,
+    )
+
+
+def storefront(host: str, port: int, environment: Mapping[str, str]) -> Server:
+    """The page on which a person sees recommendations."""
+    return Server(
+        name="storefront",
+        command=(sys.executable, "-m", "storefront"),
+        address=f"http://{host}:{port}",
+        ports=(port,),
+        healthy=lambda _started: http_answers(f"http://{host}:{port}/healthz"),
+        environment=environment,
+    )
+
+
+def console(host: str, port: int, environment: Mapping[str, str]) -> Server:
+    """The operator's page."""
+    return Server(
+        name="console",
+        command=(sys.executable, "-m", "console"),
+        address=f"http://{host}:{port}",
+        ports=(port,),
+        healthy=lambda _started: http_answers(f"http://{host}:{port}/healthz"),
+        environment=environment,
     )

@@ -84,7 +84,7 @@ def _format(folder: Path, host: str, port: int, controller_port: int) -> None:
     if (folder / "data" / "meta.properties").exists():
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = (*_java(folder), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+    command = (*_java(folder), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = (done.stderr or done.stdout).strip().splitlines()

@@ -154,6 +154,46 @@ def test_an_event_changes_the_next_answer(stack: Stack) -> None:
     assert first not in [item["item_id"] for item in after["items"]]
 
 
+def test_the_daily_look_at_experiments_ends_green_in_airflow(stack: Stack) -> None:
+    token = stack.headwater("token", "--scope", "admin,experiments:read,recommendations:read").strip()
+    arms = [{"name": "control", "share": 0.5}, {"name": "variant", "share": 0.5, "settings": {"ranker": "none"}}]
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port_base}", headers=headers, timeout=30) as client:
+        assert client.post("/v1/experiments", json={"id": "ranked", "arms": arms}).status_code == 201
+        assert client.post("/v1/experiments/ranked/start").status_code == 200
+        deadline = time.monotonic() + 30
+        while recommend(client, "anybody")["experiment"] is None and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert {recommend(client, f"guest-{n}")["experiment"]["arm"] for n in range(20)} == {"control", "variant"}
+        tasks = dag_run(stack, "analyze_experiments")
+        assert {name: state for name, state in tasks.items() if state != "success"} == {}
+        assert set(tasks) == {"ingest", "replay", "running", "analyse", "carry_out", "grow"}
+        decision = client.get("/v1/experiments/ranked/metrics").json()["decision"]
+        assert client.post("/v1/experiments/ranked/stop").status_code == 200
+    assert (decision["state"], decision["reason"][:24]) == ("hold", "no arm has been compared")
+    out = stack.home / "impressions.parquet"
+    stack.headwater("lake", "export", "impressions", "--out", str(out))
+    import pyarrow.parquet as pq
+
+    assert "ranked" in pq.read_table(out, columns=["experiment"])["experiment"].unique().to_pylist()
+
+
+def dag_run(stack: Stack, dag: str) -> dict[str, str]:
+    """Runs a DAG once; task → state at its end."""
+    address = next(p for p in json.loads(stack.headwater("status", "--json")) if p["name"] == "airflow-api-server")
+    with httpx.Client(base_url=address["address"], timeout=60) as airflow:
+        login = {"username": "admin", "password": "admin"}
+        airflow.headers["Authorization"] = f"Bearer {airflow.post('/auth/token', json=login).json()['access_token']}"
+        airflow.patch(f"/api/v2/dags/{dag}", json={"is_paused": False}).raise_for_status()
+        run = airflow.post(f"/api/v2/dags/{dag}/dagRuns", json={"logical_date": None}).json()["dag_run_id"]
+        deadline = time.monotonic() + 300
+        while (state := airflow.get(f"/api/v2/dags/{dag}/dagRuns/{run}").json()["state"]) not in ("success", "failed"):
+            assert time.monotonic() < deadline, state
+            time.sleep(2)
+        listed = airflow.get(f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances").json()["task_instances"]
+    return {one["task_id"]: one["state"] for one in listed}
+
+
 def test_a_killed_gateway_comes_back_and_answers(stack: Stack) -> None:
     gateway = next(p for p in json.loads(stack.headwater("status", "--json")) if p["name"] == "gateway")
     os.kill(gateway["pid"], signal.SIGKILL)

@@ -62,6 +62,13 @@ def test_replacing_days_leaves_the_others(lake: Lake) -> None:
     assert lake.days("interactions") == [SECOND]
 
 
+def test_deleting_by_a_predicate_leaves_the_others(lake: Lake) -> None:
+    assert lake.delete("interactions", "event_id = 'a'") == 0
+    lake.append("interactions", interactions(["a", "b"]))
+    assert lake.delete("interactions", "event_id = 'a'") == 1
+    assert lake.read("interactions")["event_id"].to_pylist() == ["b"]
+
+
 def test_a_row_of_another_day_is_refused(lake: Lake) -> None:
     with pytest.raises(InvalidInputError, match="2026-01-02"):
         lake.replace_days("interactions", interactions(["a"], day=1), [FIRST])

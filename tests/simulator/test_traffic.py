@@ -6,17 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from contracts.errors import HeadwaterError, NotFoundError, UnavailableError
 from contracts.events import Action
 from contracts.requests import EventIn
-from simulator.__main__ import app
 from simulator.settings import WorldSettings
 from simulator.traffic import Traffic
 from simulator.visitors import Visitors
@@ -143,21 +140,3 @@ def test_items_of_another_world_are_named() -> None:
 def test_nobody_there_is_one_sentence() -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
         traffic("http://127.0.0.1:9").run(5.0)
-
-
-def test_the_command_sends_for_a_saved_world(tmp_path: Path) -> None:
-    (tmp_path / "world" / "truth").mkdir(parents=True)
-    WORLD.settings.save(tmp_path / "world" / "truth" / "world.json")
-    arguments = ["traffic", str(tmp_path / "world"), "--rate", "30", "--seconds", "1", "--home", str(tmp_path)]
-    with serving(Gateway()) as gateway:
-        done = CliRunner().invoke(app, [*arguments, "--url", gateway.address])
-    assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout)["events"] == len(gateway.events) > 0
-    assert all(token.startswith("Bearer ey") for token in gateway.tokens)
-
-
-def test_a_home_without_a_world_is_one_sentence(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["traffic", "--home", str(tmp_path)])
-    assert done.exit_code == 1
-    assert "no simulated world" in done.stderr
-    assert done.stderr.count("\n") == 1

@@ -1,0 +1,92 @@
+"""Looks at a server's ``/metrics`` again and again, so that a page that opens has figures and a trend at once."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx
+
+from console import figures
+from console.exposition import Scrape
+from contracts.errors import UnavailableError
+
+SECONDS = 5.0
+"""Between two looks."""
+
+KEPT_SECONDS = 900.0
+"""How far back the looks go."""
+
+Summary = Callable[[Scrape, Scrape, float], dict[str, Any]]
+
+
+class Watch:
+    """The looks at one server. ``trend`` names the figures that are kept for each interval between two looks."""
+
+    def __init__(self, client: httpx.AsyncClient, name: str, url: str, summary: Summary, trend: Sequence[str]) -> None:
+        self._client = client
+        self._name = name
+        self._url = f"{url}/metrics"
+        self._summary = summary
+        self._trend = trend
+        kept = int(KEPT_SECONDS / SECONDS) + 1
+        self._looks: deque[tuple[float, Scrape]] = deque(maxlen=kept)
+        self._points: deque[dict[str, Any]] = deque(maxlen=kept)
+        self._fault: str | None = None
+
+    async def look(self) -> None:
+        """Takes one look; a server that does not answer is remembered as such."""
+        try:
+            answer = await self._client.get(self._url)
+            answer.raise_for_status()
+            scrape = Scrape.parse(answer.text)
+        except (httpx.HTTPError, ValueError) as error:
+            self._fault = f"{self._url} {_reason(error)}"
+            return
+        self._fault = None
+        self._take(time.monotonic(), scrape)
+
+    def over(self, seconds: float) -> dict[str, Any]:
+        """The figures of the last ``seconds`` (the interval that there is: ``seconds`` of the answer), and ``points``,
+        the trend since the first look, oldest first. ``figures`` is None until there are two looks.
+
+        Raises UnavailableError when the last look was not answered.
+        """
+        if self._fault is not None:
+            raise UnavailableError(self._name, f"{self._fault}; see headwater logs {self._name}")
+        if len(self._looks) < 2:
+            return {"seconds": 0.0, "figures": None, "points": []}
+        newest, now = self._looks[-1]
+        at, before = next(one for one in self._looks if one[0] >= newest - seconds - SECONDS / 2)
+        if at == newest:
+            at, before = self._looks[-2]
+        spent = newest - at
+        return {
+            "seconds": spent,
+            "figures": self._summary(now, now.since(before), spent),
+            "points": list(self._points),
+        }
+
+    def _take(self, at: float, scrape: Scrape) -> None:
+        if self._looks:
+            earlier, before = self._looks[-1]
+            whole = self._summary(scrape, scrape.since(before), at - earlier)
+            self._points.append({name: whole[name] for name in self._trend})
+        self._looks.append((at, scrape))
+
+
+def gateway_watch(client: httpx.AsyncClient, url: str) -> Watch:
+    """Of the gateway."""
+    trend = ("requests_per_second", "p50_ms", "p95_ms", "degraded_share", "hit_share")
+    return Watch(client, "gateway", url, figures.of_gateway, trend)
+
+
+def consumer_watch(client: httpx.AsyncClient, url: str) -> Watch:
+    """Of the stream's consumer."""
+    return Watch(client, "consumer", url, figures.of_consumer, ("lag", "events_per_second", "age_p95_ms"))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"answers {error.response.status_code}"
+    return "gives no figures" if isinstance(error, ValueError) else "does not answer"
