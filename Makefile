@@ -1,6 +1,6 @@
 # The doors of the house; each one calls what it needs. `make demo` is the first thing to try.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-long bench clean
+.PHONY: help setup demo down test test-long bench docs clean
 BIN := .venv/bin
 DATA ?=
 # Without .pyc files every short-lived step would compile its libraries again.
@@ -30,6 +30,9 @@ test-long: setup ## what takes longer
 
 bench: setup ## every benchmark, one after another
 	$(BIN)/headwater bench all
+
+docs: setup ## the documentation as pages in build/docs
+	$(BIN)/python -m sphinx -W -b html docs build/docs
 
 clean: down ## remove what the others made
 	rm -rf .venv .headwater build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -77,7 +77,7 @@ def command(
             )
         _stamp(settings).write_text(_origin(data))
     answer = _recommendation(settings, steps)
-    _print_answer(answer, _titles(settings))
+    _print_answer(answer)
     _print_addresses(settings, answer["user_id"])
 
 
@@ -168,18 +168,10 @@ def _gateway(settings: Settings) -> str:
     return f"http://{connectable(settings.bind)}:{settings.gateway_port}"
 
 
-def _titles(settings: Settings) -> dict[str, str]:
-    from lake.store import Lake
-
-    lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
-    rows = lake.read("items", columns=["item_id", "title"]).to_pylist()
-    return {row["item_id"]: row["title"] for row in rows if row["title"]}
-
-
-def _print_answer(answer: dict[str, Any], titles: dict[str, str]) -> None:
+def _print_answer(answer: dict[str, Any]) -> None:
     typer.echo(f"\nRecommended for user {answer['user_id']} by release {answer['release']}:")
     for item in answer["items"]:
-        name = titles.get(item["item_id"], item["item_id"])
+        name = item["title"] or item["item_id"]
         why = item["reasons"][0] if item["reasons"] else ", ".join(item["sources"])
         typer.echo(f"  {item['position']:2}. {name:40.40}  {why}")
 
@@ -187,16 +179,20 @@ def _print_answer(answer: dict[str, Any], titles: dict[str, str]) -> None:
 def _print_addresses(settings: Settings, user: str) -> None:
     host, gateway = connectable(settings.bind), _gateway(settings)
     query = urllib.parse.urlencode({"user_id": user})
+    person = urllib.parse.urlencode({"user": user})
     rows = [
+        ("Storefront", f"http://{host}:{settings.storefront_port}/?{person}"),
+        ("Console", f"http://{host}:{settings.console_port}  (sign in with: .venv/bin/headwater token --scope admin)"),
         ("Airflow", f"http://{host}:{settings.airflow_port}  (login {LOGIN[0]} / {LOGIN[1]})"),
         ("MLflow", settings.mlflow_url),
         ("Gateway", f"{gateway}/docs"),
     ]
     typer.echo("\nWhat is up:")
     for name, address in rows:
-        typer.echo(f"  {name:8} {address}")
+        typer.echo(f"  {name:10} {address}")
     typer.echo(
         "\nWhat to try next:\n"
+        "  .venv/bin/headwater traffic        # people who look, click and buy, until Ctrl-C\n"
         "  .venv/bin/headwater status\n"
         "  .venv/bin/headwater release list\n"
         f'  curl -H "Authorization: Bearer $(.venv/bin/headwater token)" "{gateway}/v1/recommendations?{query}"\n'
