@@ -22,19 +22,20 @@ def connector_jars() -> list[Path]:
 @contextmanager
 def sink_session(master: str, memory: str) -> Iterator[SparkSession]:
     """A session in UTC, stopped at the end."""
-    session = (
+    builder = (
         SparkSession.builder.appName("headwater-sink")
         .master(master)
         .config("spark.driver.memory", memory)
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.jars", ",".join(str(jar) for jar in connector_jars()))
-        .getOrCreate()
     )
+    if master.startswith("local"):
+        # Executors of a cluster must reach the driver; on one machine nobody else should.
+        builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
+    session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     try:
         yield session

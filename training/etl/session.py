@@ -36,8 +36,6 @@ def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
         SparkSession.builder.appName(name)
         .master(settings.master)
         .config("spark.driver.memory", settings.memory)
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.session.timeZone", "UTC")
@@ -47,6 +45,9 @@ def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
         .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
         .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     )
+    if settings.master.startswith("local"):
+        # Executors of a cluster must reach the driver; on one machine nobody else should.
+        builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1")
     if settings.scratch is not None:
         settings.scratch.mkdir(parents=True, exist_ok=True)
         builder = builder.config("spark.local.dir", str(settings.scratch))
