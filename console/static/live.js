@@ -22,6 +22,9 @@ const over = (content) =>
 
 const waiting = () => empty("The first figures come after two looks, in a few seconds.");
 
+const advice = (row) =>
+  row.state === "running" ? "" : [`${row.lost}; see `, h("code", null, `headwater logs ${row.name}`)];
+
 function parts(rows) {
   const down = rows.filter((row) => row.state !== "running");
   return [
@@ -32,17 +35,10 @@ function parts(rows) {
     ),
     table(
       [
-        ["Part", (row) => row.name],
+        ["Part", (row) => [row.name, h("code", { class: "under" }, row.address)], "text"],
         ["State", (row) => tag(row.state, row.state === "running" ? "good" : "bad")],
         ["Answered in", (row) => ms(row.ms), "number"],
-        ["Address", (row) => h("code", null, row.address)],
-        [
-          "",
-          (row) =>
-            row.state === "running"
-              ? ""
-              : [`Without it: ${row.lost}. See `, h("code", null, `headwater logs ${row.name}`)],
-        ],
+        ["Without it", advice, "text"],
       ],
       rows,
       { caption: "Parts" },

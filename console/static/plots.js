@@ -95,7 +95,7 @@ export function intervals(rows, { write, zero = false }) {
 }
 
 const HEIGHT = 240;
-const MARGIN = { left: 56, right: 16, top: 12, bottom: 28 };
+const MARGIN = { left: 64, right: 16, top: 12, bottom: 28 };
 
 // Looks are {day, lift, lift_interval}: the lift with the band that holds at all days at once.
 export function sequence(looks, { write, smallest }) {

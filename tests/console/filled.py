@@ -98,7 +98,7 @@ def fill_experiment(settings: Settings, release: str) -> None:
     engine = connect(settings.database_url)
     generator, impressions, clicks = np.random.default_rng(7), [], []
     for user in range(2400):
-        arm, when = ("variant", 0.4) if user % 2 else ("control", 0.3), at(user % 8, user)
+        arm, when = ("variant", 0.4) if user % 2 else ("control", 0.3), at(user // 2 % 8, user)
         impressions.append(shown(f"u{user}", "i1", when, arm[0]))
         if generator.random() < arm[1]:
             clicks.append(acted(f"u{user}", "i1", when + timedelta(seconds=9)))
