@@ -19,6 +19,8 @@ from stack.server import Server
 LOG_MEGABYTES: Final = 20
 LOG_BACKUPS: Final = 3
 START_SECONDS: Final = 15.0
+UNKNOWN: Final = "BAD_NAME"
+"""How supervisord's fault begins about a program that it was not started with."""
 
 HEAD: Final = """\
 [supervisord]
@@ -138,18 +140,21 @@ class Supervisor:
         try:
             self._call("startProcess", name, False)
         except xmlrpc.client.Fault as fault:
+            if fault.faultString.startswith(UNKNOWN):
+                raise HeadwaterError(f"The running stack has no {name} yet: headwater down, then up.") from fault
             if not fault.faultString.startswith("ALREADY_STARTED"):
                 raise HeadwaterError(f"{name} could not be started: {fault.faultString}") from fault
 
     def stop_programs(self, names: Iterable[str], seconds: float) -> None:
-        """Stops these together and waits until all of them have ended (the supervisor kills those that do not)."""
+        """Stops these together and waits until all of them have ended (the supervisor kills those that do not). One
+        that the running stack does not have, because an older version started it, is stopped already."""
         stopping = []
         for name in names:
             try:
                 self._call("stopProcess", name, False)
                 stopping.append(name)
             except xmlrpc.client.Fault as fault:
-                if not fault.faultString.startswith("NOT_RUNNING"):
+                if not fault.faultString.startswith(("NOT_RUNNING", UNKNOWN)):
                     raise HeadwaterError(f"{name} could not be stopped: {fault.faultString}") from fault
         deadline = time.monotonic() + seconds
         while any(state.pid for name, state in self.states().items() if name in stopping):

@@ -61,6 +61,16 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     one.down()
 
 
+def test_a_stack_of_an_older_version_can_be_stopped_and_says_what_it_lacks(stack: Stack) -> None:
+    stack.up()
+    known = stack.waves
+    stack.waves = (*known, (dataclasses.replace(redis_server(Path("later"), HOST, free_port()), name="newer"),))
+    with pytest.raises(HeadwaterError, match="no newer yet: headwater down, then up"):
+        stack.supervisor.start_program("newer")
+    assert stack.down()
+    assert not stack.supervisor.alive()
+
+
 def test_up_starts_and_the_second_time_changes_nothing(stack: Stack) -> None:
     assert stack.up()
     pid = stack.pid()
