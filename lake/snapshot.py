@@ -5,7 +5,9 @@ from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from deltalake import DeltaTable
+from pyarrow import fs
 
 from contracts.errors import InvalidInputError
 from lake.tables import DAY, TABLES
@@ -26,10 +28,22 @@ def between(snapshot: DeltaTable, days: Days | None) -> list[tuple[str, str, str
     return [(DAY, ">=", days[0].isoformat()), (DAY, "<=", days[1].isoformat())]
 
 
+def dataset(snapshot: DeltaTable, days: Days | None = None) -> ds.Dataset:
+    """The rows of the ``days``, to be scanned.
+
+    A table on disk is read through Arrow's own file system. Through deltalake's, Arrow's threads close files in Python
+    after the rows are read, and a process that ends at that moment is aborted.
+    """
+    own = None
+    if not snapshot.table_uri.startswith("s3://"):
+        disk, root = fs.FileSystem.from_uri(snapshot.table_uri)
+        own = fs.SubTreeFileSystem(root, disk)
+    return snapshot.to_pyarrow_dataset(file_pruning_predicate=between(snapshot, days), filesystem=own)
+
+
 def read(snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None) -> pa.Table:
     """Rows of the ``days``; all columns as stored when ``columns`` is None."""
-    dataset = snapshot.to_pyarrow_dataset(file_pruning_predicate=between(snapshot, days))
-    return dataset.to_table(columns=None if columns is None else list(columns))
+    return dataset(snapshot, days).to_table(columns=None if columns is None else list(columns))
 
 
 def _with_day(rows: pa.Table) -> pa.Table:

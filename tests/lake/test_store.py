@@ -1,6 +1,9 @@
 """Tables with atomic commits: the same behaviour on disk and on S3."""
 
+import subprocess
+import sys
 from datetime import date, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +26,15 @@ def test_a_table_without_commits_is_empty_with_its_schema(lake: Lake) -> None:
     assert lake.read("interactions").schema == TABLES["interactions"].schema
     assert lake.read("items").num_rows == lake.count("items") == 0
     assert lake.files("items") == lake.days("interactions") == lake.tables() == []
+
+
+def test_a_process_that_ends_right_after_reading_ends_well(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    for day in range(8):
+        lake.append("interactions", interactions([f"e{day}"], day=day))
+    code = f"from lake.store import Lake; Lake({str(tmp_path)!r}).read('interactions', ['event_id'])"
+    endings = [subprocess.run([sys.executable, "-c", code], check=False).returncode for _ in range(4)]
+    assert endings == [0, 0, 0, 0]
 
 
 def test_a_derived_table_without_commits_is_not_found(lake: Lake) -> None:

@@ -66,10 +66,10 @@ class Installation:
 
     def sink(self) -> "subprocess.Popen[bytes]":
         """``headwater stream sink``, as a process group of its own."""
-        log = (self.settings.home / "logs" / "sink.log").open("ab")
         command = [sys.executable, "-m", "cli", "stream", "sink"]
         environment = os.environ | stack_environment(self.settings)
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        with (self.settings.home / "logs" / "sink.log").open("ab") as log:
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def online(self) -> Counter[str]:
         """How often each event's item stands in the histories of all users."""
@@ -96,12 +96,13 @@ def installed(home: Path) -> Iterator[Installation]:
 
 class Client:
     """Sends 200 events a second in lists of 20, item and event id of the same number. What is not answered 202 is sent
-    again with the same ids, until it is."""
+    again with the same ids, until it is; only a test that failed stops it before."""
 
     def __init__(self, settings: Settings) -> None:
         self._token = Issuer(settings.home, settings.issuer, settings.audience, settings.now()).token("faithful")
         self._url = f"http://{HOST}:{settings.gateway_port}"
         self._stopping = threading.Event()
+        self._failed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="client")
         self.acknowledged: set[str] = set()
         self.refused: Counter[int] = Counter()
@@ -110,8 +111,10 @@ class Client:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stopping.set()
+        if kind is not None:
+            self._failed.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -130,7 +133,7 @@ class Client:
         events = [
             {"user_id": f"u{n % USERS}", "item_id": f"i{n}", "action": "click", "event_id": f"i{n}"} for n in numbers
         ]
-        while True:
+        while not self._failed.is_set():
             try:
                 status = client.post("/v1/events", json=events).status_code
             except httpx.TransportError:

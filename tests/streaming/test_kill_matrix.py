@@ -14,7 +14,7 @@ CAUGHT_UP_SECONDS = 120.0
 
 
 def kill(*names: str) -> Callable[[Installation], None]:
-    """Kills servers at one blow and, after a moment, starts them again."""
+    """Kills servers at one blow and, after a moment, starts them again in this order."""
 
     def happen(installation: Installation) -> None:
         installation.kill(*names)
@@ -40,7 +40,7 @@ def kill_everything(installation: Installation) -> None:
     sink = installation.sink()
     time.sleep(4)
     sink.send_signal(signal.SIGKILL)
-    kill("consumer", "gateway", "kafka", "redis")(installation)
+    kill("redis", "kafka", "gateway", "consumer")(installation)
     sink.wait()
 
 

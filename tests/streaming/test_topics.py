@@ -17,7 +17,8 @@ def test_topics_are_created_once_and_found_again(kafka_bootstrap: str, topic_pre
     admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     described = admin.describe_topics([t.address(f"{topic_prefix}new.") for t in TOPICS])
     admin.close()
-    assert [len(t["partitions"]) for t in described] == [t.partitions for t in TOPICS]
+    found = {topic["name"]: len(topic["partitions"]) for topic in described}
+    assert found == {topic.address(f"{topic_prefix}new."): topic.partitions for topic in TOPICS}
 
 
 def test_another_number_of_partitions_is_refused(kafka_bootstrap: str, topic_prefix: str) -> None:
