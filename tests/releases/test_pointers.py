@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ def noon() -> float:
     return 1_767_355_200.0
 
 
-WHO = {"who": "ann", "why": "test"}
+WHO: dict[str, Any] = {"who": "ann", "why": "test"}
 
 
 @pytest.fixture
