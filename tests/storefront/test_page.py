@@ -108,8 +108,8 @@ def test_an_old_tab_goes_on_after_a_release_swap(
     world: World, gateway: RunningGateway, storefront: str, browse: Browse
 ) -> None:
     page = browse(f"{storefront}/?user=patient")
-    before = page.locator("#release").inner_text()
     chosen = cards(page)[0]
+    before = page.locator("#release").inner_text()
     world.publish(SECOND)
     world.point(SECOND)
     wait_until(lambda: gateway.recommend("patient")["release"] == SECOND)
