@@ -30,8 +30,8 @@ class AlsSettings:
     """``alpha`` is the confidence of one action, ``regularisation`` the ridge per action, ``history`` how many of a
     user's latest actions are folded in. ``master`` and ``memory`` are for a Spark session, if none runs yet."""
 
-    rank: int = 64
-    iterations: int = 10
+    rank: int = 32
+    iterations: int = 8
     alpha: float = 10.0
     regularisation: float = 0.05
     history: int = 500

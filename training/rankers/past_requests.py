@@ -12,6 +12,9 @@ from training.datasets.user_features import UserFeatures
 from training.rankers.examples import PastRequest
 from training.rankers.settings import ExampleSettings
 
+SHORT_HISTORIES = (0, 1, 2, 3, 5)
+"""Actions known of a user who has just come."""
+
 
 class Tower(Protocol):
     """A user tower, fitted or exported."""
@@ -67,7 +70,10 @@ def past_requests(
 ) -> list[PastRequest]:
     """The last ``settings.targets`` actions of users, each asked for from what came before it (an unordered history:
     all of them at once). ``tower`` must not have seen these actions. At most ``settings.groups``, users at random; the
-    validating users' requests are their latest ones only. ``features`` are those at each action of ``sequences``."""
+    validating users' requests are their latest ones only. ``features`` are those at each action of ``sequences``.
+
+    ``settings.short_share`` of the training requests are asked once more knowing only the last few actions and no
+    features: people who have just come are too few among users with a long past."""
     users, validating = users_asked(sequences, settings, seed)
     asked: list[tuple[int, int, bool]] = []
     for u in users:
@@ -76,6 +82,13 @@ def past_requests(
         asked += [(u, end, u in validating) for end in (ends[-1:] if u in validating else ends)]
         if len(asked) >= settings.groups:
             break
+    again = [moment for moment in asked if not moment[2]]
+    random = np.random.default_rng(seed)
+    again = [again[at] for at in random.permutation(len(again))[: int(settings.short_share * len(again))]]
+    short = random.choice(SHORT_HISTORIES, len(again)).tolist()
+    longest = len(sequences) if settings.history is None else settings.history
+    windows = [longest] * len(asked) + short
+    asked += again
     histories = [sequences.history(u, end) for u, end, _ in asked]
     nows = np.array([sequences.times[sequences.indptr[u] + end] for u, end, _ in asked])
     wanted = [
@@ -85,8 +98,11 @@ def past_requests(
         for u, end, _ in asked
     ]
     places = np.array([sequences.indptr[u] + end for u, end, _ in asked], np.int64)
-    known = features.values[places] if features is not None else None
-    contexts = contexts_of(histories, nows, tower, known, settings.history)
+    known = None
+    if features is not None:
+        known = features.values[places]
+        known[len(asked) - len(again) :] = np.nan
+    contexts = contexts_of(histories, nows, tower, known, windows)
     return [
         PastRequest(user, target, validates)
         for user, target, (_, _, validates) in zip(contexts, wanted, asked, strict=True)
@@ -98,12 +114,14 @@ def contexts_of(
     nows: npt.NDArray[np.float64],
     tower: Tower | None,
     features: npt.NDArray[np.float32] | None = None,
-    window: int | None = None,
+    window: int | Sequence[int] | None = None,
 ) -> list[UserContext]:
-    """Users as the pipeline sees them: everything they did is seen, the last ``window`` actions (None: all) are their
-    history, and ``tower`` gives their vectors from these and ``features`` float32[b, F]."""
+    """Users as the pipeline sees them: everything they did is seen, the last ``window`` actions (None: all) are
+    their history, and ``tower`` gives their vectors from these and ``features`` float32[b, F]."""
     everything = histories
-    histories = everything if window is None else [history.last(window) for history in everything]
+    if window is not None:
+        of_each = np.broadcast_to(window, len(everything)).tolist()
+        histories = [history.last(n) for history, n in zip(everything, of_each, strict=True)]
     vectors = tower.vectors(histories, nows, features) if tower is not None and len(histories) else None
     return [
         UserContext(

@@ -9,10 +9,11 @@ class ExampleSettings:
     requests replayed, drawn at random. ``top``: candidates of each kept, in retrieval order. ``blend_groups``:
     requests that the retrieval order is learned from. ``validation_share`` of the users stop the training early.
     ``tail``: further candidates of each, at random below ``top``, for a ranker that orders all of them.
-    ``history``: actions that the request path knows of a user (None: all). ``pages``: most shown pages learned from."""
+    ``history``: actions that the request path knows of a user (None: all). ``short_share`` of the requests are asked
+    again with a short history. ``pages``: most shown pages learned from."""
 
     targets: int = 3
-    groups: int = 8000
+    groups: int = 12_000
     top: int = 200
     candidates: int = 1000
     blend_groups: int = 800
@@ -20,6 +21,7 @@ class ExampleSettings:
     minimum_history: int = 2
     tail: int = 0
     history: int | None = None
+    short_share: float = 0.15
     pages: int = 2000
 
 

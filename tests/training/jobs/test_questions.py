@@ -74,7 +74,7 @@ def test_past_requests_are_told_the_features_of_their_moment(run: Run, data: Dat
             self.features = features
             return np.zeros((len(now), 2), np.float32)
 
-    tower, settings = Remembering(), ExampleSettings(history=4)
+    tower, settings = Remembering(), ExampleSettings(history=4, short_share=0)
     known = user_features(run, data).keep(data.everything.times < data.cut)
     requests = past_requests(data.train, tower, settings, 7, known)
     places = tower.features[:, 0].astype(int)

@@ -17,7 +17,7 @@ from training.datasets.sequences import Sequences
 from training.evaluation.bootstrap import Interval
 from training.rankers import lambdamart
 from training.rankers.examples import Examples
-from training.rankers.past_requests import past_requests
+from training.rankers.past_requests import SHORT_HISTORIES, past_requests
 from training.rankers.ranked import fit_ranked
 from training.rankers.rules_trial import try_rules
 from training.rankers.settings import DeepSettings, ExampleSettings, LambdaMartSettings
@@ -79,13 +79,25 @@ def test_transitions_are_shares_of_direct_successors() -> None:
 @pytest.mark.parametrize("ordered", [True, False])
 def test_past_requests_ask_for_what_came_after_their_history(ordered: bool) -> None:
     sequences = sequences_of(20, 10, ordered)
-    requests = past_requests(sequences, None, ExampleSettings(groups=30), 1)
+    requests = past_requests(sequences, None, ExampleSettings(groups=30, short_share=0), 1)
     assert len(requests) >= 18
     for request in requests:
         assert len(request.user.history) >= 7
         assert len(request.wanted) == (1 if ordered else 3)
         if ordered:
             assert request.user.now > request.user.history.times[-1]
+
+
+def test_a_share_is_asked_again_as_of_a_user_who_has_just_come() -> None:
+    settings = ExampleSettings(groups=60, history=6, short_share=0.25)
+    requests = past_requests(sequences_of(40, 12), None, settings, 1)
+    asked = sum(not request.validates and len(request.user.history) == 6 for request in requests)
+    short = [request for request in requests if len(request.user.history) < 6]
+    assert len(short) == asked // 4
+    assert {len(request.user.history) for request in short} == set(SHORT_HISTORIES)
+    for request in short:
+        assert not request.validates
+        assert len(request.user.seen) > 5
 
 
 def test_users_with_too_few_actions_are_not_asked_for() -> None:

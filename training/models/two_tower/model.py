@@ -50,7 +50,6 @@ class TwoTower(tfrs.Model):  # type: ignore[name-defined,misc]
         ordered = self._settings.variant != "set"
         known, user = inputs["places"] > 0, inputs["users"]
         vectors = self.item_tower(inputs["ids"], training=training)
-        tokens = tf.gather(vectors, inputs["places"])
         read = slice(None, -1) if ordered else slice(None)
         due = slice(1, None) if ordered else slice(None)
         place = tf.range(tf.shape(known[:, read])[1])
@@ -61,12 +60,14 @@ class TwoTower(tfrs.Model):  # type: ignore[name-defined,misc]
         if training and self._settings.gap_dropout:
             kept = tf.random.uniform([tf.shape(user)[0], 1]) >= self._settings.gap_dropout
             gaps *= tf.cast(kept, gaps.dtype)
+        # Gathered twice, for what is read and what is due: the gradient of slices is slower.
+        tokens = tf.gather(vectors, inputs["places"][:, read])
         query = self.user_tower(
-            tokens[:, read], inputs["actions"][:, read], gaps, allowed, inputs["features"][:, due], training=training
+            tokens, inputs["actions"][:, read], gaps, allowed, inputs["features"][:, due], training=training
         )
         size = vectors.shape[-1]
         valid = tf.cast(tf.reshape((user[:, read] == user[:, due]) & known[:, due], [-1]), tf.float32)
-        positive = tf.reshape(tokens[:, due], [-1, size])
+        positive = tf.gather(vectors, tf.reshape(inputs["places"][:, due], [-1]))
         negatives = tf.gather(vectors, inputs["negatives"])
         if not self._every_item:
             # A user vector's last coordinate is 1: what is added to an item's there is added to its logit.
@@ -103,7 +104,9 @@ def cross_entropy(query: Any, positive: Any, negatives: Any, hits: Any) -> Any:
         scale = (upstream / total)[:, None]
         wrong = (upstream * (own / total - 1.0))[:, None]
         of_query = tf.matmul(shares, negatives) * scale + wrong * positive
-        return of_query, wrong * query, tf.matmul(shares, query * scale, transpose_a=True), None
+        # The narrow factor is the one to be transposed.
+        of_negatives = tf.transpose(tf.matmul(query * scale, shares, transpose_a=True))
+        return of_query, wrong * query, of_negatives, None
 
     return tf.math.log(total) - (first - top), gradient
 

@@ -17,20 +17,18 @@ POOL_DECAYS = (0.5, 2.0, 6.0, 20.0, 60.0)
 _MASKED = -1e9
 
 
-def attend(logits: Any, allowed: Any, values: Any) -> Any:
-    """Softmax of ``logits`` [..., T, S] over the places ``allowed`` (0 or 1), times ``values`` [..., S, d]; zero for a
-    place that may look at nothing."""
-    weights = tf.nn.softmax(logits + (1.0 - allowed) * _MASKED) * allowed
-    return tf.matmul(weights, values)
+def shares(logits: Any, allowed: Any) -> Any:
+    """Softmax of ``logits`` [..., S] over the places ``allowed`` (0 or 1); zeros where none is."""
+    return tf.nn.softmax(logits + (1.0 - allowed) * _MASKED) * allowed
 
 
 class PooledContext(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
-    """Weighted means of the past, several side by side, each with a learned weight a lag and a content; then an MLP
-    with a linear skip. Of a set, whose order says nothing, the lags are left out."""
+    """Weighted means of the past, several side by side, each with a learned weight a lag and a content: an MLP over
+    all but the last, which is added to what comes out. Of a set, whose order says nothing, the lags are left out."""
 
     def __init__(self, settings: TwoTowerSettings, seed: int) -> None:
         super().__init__(name="pooled")
-        self._lagged = settings.variant != "set"
+        self._lagged, self._pools = settings.variant != "set", settings.pools
         lag = np.arange(settings.window, dtype=np.float32)
         decays = np.resize(POOL_DECAYS, settings.pools)
         self.lags = self.add_weight(
@@ -39,34 +37,30 @@ class PooledContext(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
             initializer=tf.constant_initializer(-lag / decays[:, None]),
             trainable=self._lagged,
         )
-        initial = [tf.keras.initializers.GlorotUniform(seed=seed + i) for i in range(5)]
+        initial = [tf.keras.initializers.GlorotUniform(seed=seed + i) for i in range(4)]
         # A set has no lag to tell its pools apart: their contents start different.
-        content = "zeros" if self._lagged else initial[4]
+        content = "zeros" if self._lagged else initial[3]
         self.content = tf.keras.layers.Dense(settings.pools, use_bias=False, kernel_initializer=content)
         self.hidden = tf.keras.layers.Dense(settings.hidden, activation="relu", kernel_initializer=initial[0])
         self.request = tf.keras.layers.Dense(settings.hidden, use_bias=False, kernel_initializer=initial[1])
         self.out = tf.keras.layers.Dense(settings.size, kernel_initializer=initial[2])
-        self.skip = tf.keras.layers.Dense(settings.size, use_bias=False, kernel_initializer=initial[3])
         self.dropout = tf.keras.layers.Dropout(settings.dropout, seed=seed)
 
     def call(self, tokens: Any, allowed: Any, lag: Any, request: Any, last: bool, training: bool = False) -> Any:
         """[B, T, size] for tokens [B, T, size], or [B, 1, size] for the last place only."""
         if last:
             allowed, lag, request = allowed[:, -1:], lag[-1:], request[:, -1:]
-        logits = tf.transpose(self.content(tokens), [0, 2, 1])[:, :, None, :]
+        # Pools lie beside their place, [B, T, pools, S]: what they find needs no transposing.
+        logits = tf.transpose(self.content(tokens), [0, 2, 1])[:, None]
         if self._lagged:
-            logits += tf.gather(self.lags, lag, axis=1)[None]
-        else:
-            logits += tf.zeros_like(allowed)[:, None]
-        shape = tf.shape(logits)
-        pools, size = logits.shape[1], tokens.shape[2]
+            logits += tf.transpose(tf.gather(self.lags, lag, axis=1), [1, 0, 2])[None]
+        allowed = allowed[:, :, None]
+        read, added = tf.split(shares(logits, allowed), [self._pools - 1, 1], axis=2)
+        batch, places, size = tf.shape(read)[0], tf.shape(read)[1], tokens.shape[2]
         # One product over pools and places: a matmul that broadcasts over the pools is slower.
-        stacked = [shape[0], pools * shape[2], shape[3]]
-        every = tf.tile(allowed, [1, pools, 1])
-        pooled = tf.reshape(attend(tf.reshape(logits, stacked), every, tokens), [shape[0], pools, shape[2], size])
-        pooled = tf.reshape(tf.transpose(pooled, [0, 2, 1, 3]), [shape[0], shape[2], pools * size])
-        hidden = self.hidden(pooled) + self.request(request)
-        return self.out(self.dropout(hidden, training=training)) + self.skip(pooled)
+        found = tf.matmul(tf.reshape(read, [batch, places * (self._pools - 1), -1]), tokens)
+        hidden = self.hidden(tf.reshape(found, [batch, places, (self._pools - 1) * size])) + self.request(request)
+        return self.out(self.dropout(hidden, training=training)) + tf.matmul(added[:, :, 0], tokens)
 
 
 class CausalBlock(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
@@ -105,7 +99,8 @@ class CausalBlock(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
             hidden, normal, allowed, lag = hidden[:, -1:], normal[:, -1:], allowed[:, -1:], lag[-1:]
         query = self._split(self.query(normal)) * (self._size / self._heads) ** -0.5
         logits = tf.matmul(query, self._split(key), transpose_b=True) + tf.gather(self.lags, lag, axis=1)[None]
-        seen = tf.transpose(attend(logits, allowed[:, None], self._split(value)), [0, 2, 1, 3])
+        seen = tf.matmul(shares(logits, allowed[:, None]), self._split(value))
+        seen = tf.transpose(seen, [0, 2, 1, 3])
         seen = self.merge(tf.reshape(seen, tf.shape(hidden)))
         hidden += self.dropout(seen, training=training)
         forward = self.narrow(self.wide(self.forward_norm(hidden)))
