@@ -1,6 +1,6 @@
 # The doors of the house; each one calls what it needs. `make demo` is the first thing to try.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-long bench docs clean
+.PHONY: help setup flink demo down test test-long bench docs clean
 BIN := .venv/bin
 DATA ?=
 # Without .pyc files every short-lived step would compile its libraries again.
@@ -11,6 +11,9 @@ help: ## this list
 
 setup: ## the environment in .venv and the jars
 	@stack/bootstrap.sh
+
+flink: setup ## Flink's own environment, for HEADWATER_STREAM_ENGINE=flink
+	@$(BIN)/python -m stack.flink
 
 demo: setup ## install, start, import, train, serve; DATA=a MovieLens zip or a folder of tables
 	@$(BIN)/headwater demo $(if $(DATA),--data "$(DATA)")
@@ -35,5 +38,5 @@ docs: setup ## the documentation as pages in build/docs
 	$(BIN)/python -m sphinx -W -b html docs build/docs
 
 clean: down ## remove what the others made
-	rm -rf .venv .headwater build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-flink .headwater build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.clock import Clock, parse_clock
+from contracts.topics import EVENTS
 
 SECRETS = Path("/run/secrets")
 """Where containers mount secrets: a file named like the variable is read as its value."""
@@ -28,6 +29,7 @@ PORT_OFFSETS = {
     "consumer_port": 9,
     "storefront_port": 10,
     "console_port": 11,
+    "flink_port": 12,
 }
 
 
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
     consumer_port: int = Field(0, description="the consumer's health and metrics")
     storefront_port: int = Field(0, description="the storefront")
     console_port: int = Field(0, description="the operator's console")
+    flink_port: int = Field(0, description="Flink's own pages, where it is the stream's engine")
 
     lake: str = Field("", description="lake root: a folder or s3://bucket/prefix; default <home>/lake")
     s3_endpoint: str = Field("", description="endpoint of an S3 server other than AWS")
@@ -72,8 +75,15 @@ class Settings(BaseSettings):
     gateway_url: str = Field("", description="the gateway as the pages' servers reach it")
     gateway_metrics_url: str = Field("", description="the gateway's health and metrics; http://host:port")
     consumer_url: str = Field("", description="the consumer's health and metrics; http://host:port")
+    flink_url: str = Field("", description="Flink's own pages and interface; http://host:port")
     topic_prefix: str = Field(
         "headwater.", description="put before every topic's name, so that installations can share a broker"
+    )
+    stream_engine: Literal["kafka", "flink"] = Field(
+        "kafka", description="what folds events into the online state: the consumer itself or a Flink job"
+    )
+    flink_parallelism: int = Field(
+        2, ge=1, le=EVENTS.partitions, description="Python processes of the Flink job; a partition feeds one of them"
     )
     spark_master: str = Field("local[2]", description="where Spark runs, in its own notation")
     spark_memory: str = Field("3g", description="heap of Spark's driver, in its own notation")
@@ -146,6 +156,7 @@ class Settings(BaseSettings):
             "gateway_url": self.gateway_url or f"http://{host}:{self.gateway_port}",
             "gateway_metrics_url": self.gateway_metrics_url or f"http://{host}:{self.gateway_metrics_port}",
             "consumer_url": self.consumer_url or f"http://{host}:{self.consumer_port}",
+            "flink_url": self.flink_url or f"http://{host}:{self.flink_port}",
             "issuer": self.issuer or f"http://{host}:{self.gateway_port}",
             "token_url": self.token_url or f"http://{host}:{self.gateway_port}/oauth/token",
         }

@@ -68,7 +68,8 @@ _Value, _Timestamp = _message_classes()
 
 
 @lru_cache(maxsize=256)
-def _key_head(join_keys: tuple[str, ...]) -> bytes:
+def key_head(join_keys: tuple[str, ...]) -> bytes:
+    """How the Redis keys of all entities with these (sorted) join keys begin."""
     head = [struct.pack("<I", len(join_keys))]
     for name in join_keys:
         encoded = name.encode()
@@ -79,12 +80,19 @@ def _key_head(join_keys: tuple[str, ...]) -> bytes:
 def encode_entity_key(project: str, entity: Mapping[str, str]) -> bytes:
     """The Redis key of an entity, ``{join key: value}`` with text values."""
     names = tuple(sorted(entity))
-    parts = [_key_head(names)]
+    parts = [key_head(names)]
     for name in names:
         encoded = entity[name].encode()
         parts.append(struct.pack("<II", _STRING, len(encoded)) + encoded)
     parts.append(project.encode())
     return b"".join(parts)
+
+
+def decode_entity_key(key: bytes, join_key: str, project: str) -> str | None:
+    """The value of the only join key in a key of ``encode_entity_key``; None where it is of another project."""
+    start = len(key_head((join_key,))) + 8
+    end = start + int.from_bytes(key[start - 4 : start], "little")
+    return key[start:end].decode() if key[end:] == project.encode() else None
 
 
 @lru_cache(maxsize=4096)

@@ -12,7 +12,7 @@ import redis
 from contracts.clock import Clock
 from feature_repo import activity, seen, trending
 from feature_repo.activity import UserActivity
-from feature_repo.online import ITEM_DAILY, PROJECT, USER_ACTIVITY, USER_DAILY, USER_SEEN, USER_VECTOR, OnlineView
+from feature_repo.online import PROJECT, USER_ACTIVITY, USER_DAILY, USER_SEEN, USER_VECTOR, OnlineView
 from feature_repo.redis_layout import decode_row, encode_entity_key, row_fields
 from feature_repo.seen import UserSeen
 
@@ -169,20 +169,6 @@ def read_user(
 ) -> UserRow:
     """The row of one user in one round trip. Raises redis.RedisError."""
     return read_users(client, [user_id], releases, project=project)[0]
-
-
-def read_items_daily(
-    client: "redis.Redis[bytes]", item_ids: Sequence[str], *, project: str = PROJECT
-) -> list[tuple[int, dict[str, float]]]:
-    """Version and features of ``item_daily`` for each item in one round trip; 0 and {} where there is no row."""
-    pipe = client.pipeline(transaction=False)
-    for item_id in item_ids:
-        pipe.hmget(encode_entity_key(project, {"item_id": item_id}), row_fields(ITEM_DAILY))
-    rows = []
-    for reply in pipe.execute():
-        version, values = decode_row(ITEM_DAILY, reply)
-        rows.append((version, _present(values)))
-    return rows
 
 
 def trending_key(project: str, partition: int, day: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The door to nearest-neighbour search. Exact here; ScaNN, FAISS and others are adapters in serving."""
+"""The door to nearest-neighbour search. Exact here; ScaNN, FAISS and Voyager are adapters beside it."""
 
 from typing import Protocol
 

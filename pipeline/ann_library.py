@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.errors import InvalidInputError
-from pipeline import ann_faiss, ann_scann
+from pipeline import ann_faiss, ann_scann, ann_voyager
 from pipeline.ann import AnnIndex, ExactIndex
 
 EXACT = "exact"
-LIBRARIES = (ann_scann.NAME, ann_faiss.NAME, EXACT)
+LIBRARIES = (ann_scann.NAME, ann_faiss.NAME, ann_voyager.NAME, EXACT)
 SETTINGS = "ann.json"
 
 EXACT_BELOW = 5_000
@@ -41,6 +41,8 @@ def build(vectors: npt.NDArray[np.float32], directory: Path, library: str = "") 
             parameters = ann_scann.build(vectors, directory)
         case ann_faiss.NAME:
             parameters = ann_faiss.build(vectors, directory)
+        case ann_voyager.NAME:
+            parameters = ann_voyager.build(vectors, directory)
         case "exact":
             parameters = {}
         case _:
@@ -68,6 +70,8 @@ def load(directory: Path, vectors: npt.NDArray[np.float32]) -> AnnIndex:
             return ann_scann.load(directory, parameters)
         case ann_faiss.NAME:
             return ann_faiss.load(directory, parameters)
+        case ann_voyager.NAME:
+            return ann_voyager.load(directory, parameters)
         case "exact":
             return ExactIndex(vectors)
     raise InvalidInputError("ann", f"the library {library!r} is not one of {', '.join(LIBRARIES)}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from contracts.errors import HeadwaterError, UnavailableError
-from pipeline.ports import Arms, UserRows
+from pipeline.ports import Arms, ItemAge, UserRows
 from pipeline.request import Answer, Request, StageReport, UserRow
 from pipeline.stages.candidates import AskSources, MergeAndFilter, PopularOnly
 from pipeline.stages.ranking import (
@@ -33,7 +33,7 @@ class Step:
     fallback: Stage | None = None
 
 
-def recommendation_chain(rows: UserRows, arms: Arms, *, deadline: float) -> "Chain":
+def recommendation_chain(rows: UserRows, arms: Arms, *, deadline: float, item_age: ItemAge | None = None) -> "Chain":
     """From a user id to the answer, within ``deadline`` seconds."""
     return Chain(
         (
@@ -42,7 +42,7 @@ def recommendation_chain(rows: UserRows, arms: Arms, *, deadline: float) -> "Cha
             Step("user_vector", UserVector(), 0.25, NoVector()),
             Step("candidates", AskSources(), 0.30, PopularOnly()),
             Step("filter", MergeAndFilter(), 0.20),
-            Step("item_features", ItemFeatures(), 0.20, MergeOrder()),
+            Step("item_features", ItemFeatures(item_age), 0.20, MergeOrder()),
             Step("rank", Rank(), 0.40, RetrievalOrder()),
             Step("rules", ApplyRules(), 0.20, TopOfRank()),
             Step("answer", WriteAnswer(), 0.10, WithoutReasons()),

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from contracts.catalogue import Item
 from pipeline.sparse import SparseRows
 
-_WITHOUT_SCORES = ("main_category", "born", "totals", "category_lists")
-"""Properties that popularity and trend do not change: at a million items too dear to compute every few seconds."""
+_WITHOUT_COUNTS = ("main_category", "born", "category_lists")
+_WITHOUT_SCORES = (*_WITHOUT_COUNTS, "totals")
+"""Properties that counts, or popularity and trend, do not change: at a million items too dear to compute every few
+seconds."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,24 @@ class Items:
 
     def with_scores(self, popular: npt.NDArray[np.float32], trending: npt.NDArray[np.float32]) -> "Items":
         """The same items with popularity and trend of this moment, float32[n] each."""
-        changed = replace(self, popular=popular, trending=trending)
-        vars(changed).update({name: getattr(self, name) for name in _WITHOUT_SCORES})
-        return changed
+        return replace(self, popular=popular, trending=trending)._keeping(self, _WITHOUT_SCORES)
+
+    def with_counts(self, counts: npt.NDArray[np.float32]) -> "Items":
+        """The same items with what was counted since: actions ever, in 7 and in 28 days, float32[n, 3]; NaN keeps what
+        is there. Popularity is the first of them."""
+        ever, in_7d, in_28d = counts.T
+        changed = replace(
+            self,
+            count=np.where(np.isnan(ever), self.count, ever),
+            count_7d=np.where(np.isnan(in_7d), self.count_7d, in_7d),
+            count_28d=np.where(np.isnan(in_28d), self.count_28d, in_28d),
+            popular=np.where(np.isnan(ever), self.popular, ever),
+        )
+        return changed._keeping(self, _WITHOUT_COUNTS)
+
+    def _keeping(self, before: "Items", names: Sequence[str]) -> "Items":
+        vars(self).update({name: getattr(before, name) for name in names})
+        return self
 
     def with_hidden(self, ids: Sequence[str]) -> "Items":
         """The same items, exactly ``ids`` hidden; unknown ids are ignored."""

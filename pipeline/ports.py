@@ -5,6 +5,7 @@ interpreter), evaluation calls it directly. ``timeout`` is the time left, second
 ``contracts.errors.UnavailableError`` or ``TimeoutError`` for whatever its library throws; the chain then falls back.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,10 @@ from pipeline.user import History, UserContext
 
 if TYPE_CHECKING:
     from pipeline.served import ServedRelease
+
+
+ItemAge = Callable[[float], float]
+"""Seconds since the item table was last as the online store had it, at ``now`` (epoch seconds)."""
 
 
 class UserRows(Protocol):

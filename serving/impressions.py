@@ -40,7 +40,7 @@ class ImpressionLog:
         *,
         answers: int = 10_000,
         disk_bytes: int = 1 << 30,
-        batch_seconds: float = 0.05,
+        batch_seconds: float = 0.2,
     ) -> None:
         self._kafka = kafka
         self._directory = directory
@@ -55,8 +55,9 @@ class ImpressionLog:
         """Takes over what a dead process left, and begins to send."""
         self._directory.mkdir(parents=True, exist_ok=True)
         for orphan in self._directory.glob("*.sending.*"):
-            if not _alive(int(orphan.suffix[1:])):
-                orphan.rename(orphan.with_name(orphan.name.split(".")[0] + ".spilled"))
+            if not alive(int(orphan.suffix[1:])):
+                with suppress(FileNotFoundError):  # another worker was quicker
+                    orphan.rename(orphan.with_name(orphan.name.split(".")[0] + ".spilled"))
         self._thread.start()
 
     def offer(self, rows: Rows) -> None:
@@ -89,10 +90,11 @@ class ImpressionLog:
                 self._send_spilled()
 
     def _take(self) -> list[Record]:
-        """Waits a moment for the first answer, then takes what is there."""
+        """Waits a moment for the first answer and another for more, then takes what is there."""
         records: list[Record] = []
         try:
             records += self._records(self._queue.get(timeout=self._batch_seconds))
+            self._stopping.wait(self._batch_seconds)
             while len(records) < BATCH:
                 records += self._records(self._queue.get_nowait())
         except queue.Empty:
@@ -129,8 +131,15 @@ class ImpressionLog:
         else:
             self._count(SPILLED, len(batch))
 
+    def _oldest_first(self) -> list[Path]:
+        ages: list[tuple[float, Path]] = []
+        for path in self._directory.glob("*.spilled"):
+            with suppress(FileNotFoundError):  # another worker took it
+                ages.append((path.stat().st_mtime, path))
+        return [path for _, path in sorted(ages)]
+
     def _send_spilled(self) -> None:
-        for path in sorted(self._directory.glob("*.spilled"), key=lambda p: p.stat().st_mtime):
+        for path in self._oldest_first():
             mine = path.with_name(f"{path.stem}.sending.{os.getpid()}")
             try:
                 path.rename(mine)
@@ -156,7 +165,8 @@ class ImpressionLog:
             self._deliver(batch)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

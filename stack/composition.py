@@ -17,6 +17,7 @@ from stack.servers.kafka import kafka_server
 from stack.servers.mlflow import mlflow_server
 from stack.servers.postgres import USER, postgres_server
 from stack.servers.redis import redis_server
+from streaming.flink.environment import require_flink
 
 if TYPE_CHECKING:
     from contracts.settings import Settings
@@ -47,13 +48,20 @@ def compose(settings: "Settings") -> tuple[tuple[Server, ...], ...]:
         (
             model_server(settings.model_server, settings.model_server_port, variables),
             gateway(host, settings.gateway_port, settings.gateway_metrics_port, variables),
-            consumer(host, settings.consumer_port, variables),
+            _consumer(settings, host, variables),
         ),
         (
             storefront(host, settings.storefront_port, variables | _storefront_secret(settings)),
             console(host, settings.console_port, variables),
         ),
     )
+
+
+def _consumer(settings: "Settings", host: str, variables: dict[str, str]) -> Server:
+    server = consumer(host, settings.consumer_port, variables)
+    if settings.stream_engine == "kafka":
+        return server
+    return replace(server, ports=(*server.ports, settings.flink_port), require=require_flink)
 
 
 def _storefront_secret(settings: "Settings") -> dict[str, str]:

@@ -22,6 +22,8 @@ from stack.java import require_java
 LOCK: Final = Path(__file__).with_name("jars.lock")
 PATTERN: Final = "[artifact]-[revision](-[classifier]).[ext]"
 FETCH_SECONDS: Final = 900
+ON_DEMAND: Final = frozenset({"s3", "flink"})
+"""Sets that ``make setup`` leaves out: whoever needs them fetches them."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def main(arguments: list[str]) -> int:
             write_lock({name: pin(jars, own if name != "kafka" else frozenset()) for name, jars in sets.items()})
         elif arguments == ["fetch"]:
             for jars in sets.values():
-                if jars.name != "s3":
+                if jars.name not in ON_DEMAND:
                     fetch(jars, jar_folder(jars.name), say, resolve_with_ivy)
         else:
             say("usage: python -m stack.jars fetch|lock")

@@ -43,6 +43,8 @@ def up(waves: Waves, supervisor: Supervisor, bind: str, say: Say) -> bool:
             _same_addresses(supervisor, servers, say)
         else:
             check_machine(run.home)
+            for server in servers:
+                server.require()
             supervisor.shutdown([server.name for server in servers])
             check_ports(servers, bind)
             supervisor.start(servers)

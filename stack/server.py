@@ -13,9 +13,10 @@ def nothing() -> None:
 class Server:
     """One long-lived process: how it is started, how one sees that it serves, and how it is stopped.
 
-    ``prepare`` runs before the process starts and ``finish`` once it is healthy; both may run again at every start
-    and change nothing the second time. ``healthy`` takes at most a few seconds and never raises for a server that is
-    down. ``started`` is the epoch second at which the process began.
+    ``require`` raises HeadwaterError where the machine lacks what the server needs; every server is asked before the
+    first one starts. ``prepare`` runs before the process starts and ``finish`` once it is healthy; both may run again
+    at every start and change nothing the second time. ``healthy`` takes at most a few seconds and never raises for a
+    server that is down. ``started`` is the epoch second at which the process began.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Server:
     address: str
     ports: tuple[int, ...]
     healthy: Callable[[float], bool]
+    require: Callable[[], None] = nothing
     prepare: Callable[[], None] = nothing
     finish: Callable[[], None] = nothing
     environment: Mapping[str, str] = field(default_factory=dict)

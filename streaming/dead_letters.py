@@ -1,19 +1,37 @@
 """Messages that cannot be processed: kept with the reason, listed, and sent again once the cause is gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import structlog
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.clock import Clock, utc
-from contracts.errors import UnavailableError
+from contracts.errors import InvalidInputError, UnavailableError
 from contracts.events import DeadLetter
 from contracts.topics import DEAD_LETTERS
+from streaming.records import Record, decode
 from streaming.topics import reach
 
 ACKNOWLEDGE_SECONDS = 30
+
+log = structlog.get_logger(__name__)
+
+
+class Message(Protocol):
+    """A message of a topic, as kafka-python gives it or made of the same."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 class DeadLetterWriter:
@@ -38,6 +56,20 @@ class DeadLetterWriter:
             self._producer.send(self._topic, letter.to_payload()).get(timeout=ACKNOWLEDGE_SECONDS)
         except KafkaError as error:
             raise UnavailableError("Kafka", f"a dead letter was not acknowledged ({error})") from error
+        log.warning("message set aside", topic=topic, partition=partition, offset=offset, reason=reason)
+
+    def sift(self, messages: Sequence[Message]) -> list[Record]:
+        """The records of those messages that can be read; the others are set aside.
+
+        Raises UnavailableError as ``write``.
+        """
+        records = []
+        for message in messages:
+            try:
+                records.append(decode(message.value, message.partition, message.offset))
+            except InvalidInputError as error:
+                self.write(str(error), message.topic, message.partition, message.offset, message.value)
+        return records
 
     def close(self) -> None:
         """Flushes and closes."""

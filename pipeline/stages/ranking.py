@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from contracts.errors import UnavailableError
 from pipeline.explanation import reasons
+from pipeline.ports import ItemAge
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.ranking_features import ranking_features
 from pipeline.request import AnswerItem
@@ -15,10 +16,17 @@ from pipeline.rules.selection import Selection, select
 from pipeline.stages.reading import candidates_of, served, user_of
 from pipeline.state import Outcome, State
 
+STALE_SECONDS = 300.0
+"""Item features that were last read longer ago than this are named in ``degraded``: the store is out of reach."""
+
 
 @dataclass(frozen=True, slots=True)
 class ItemFeatures:
-    """The features of every candidate, and by them the retrieval order (the release's blend)."""
+    """The features of every candidate, and by them the retrieval order (the release's blend).
+
+    ``age`` is told where items are read again while they are served."""
+
+    age: ItemAge | None = None
 
     def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
         artifacts, candidates = served(state).artifacts, candidates_of(state)
@@ -32,7 +40,12 @@ class ItemFeatures:
             order = np.argsort(-scores, kind="stable")
             candidates, features, scores = candidates.take(order), features[order], scores[order]
         state = replace(state, candidates=candidates, features=features, scores=scores)
-        return Outcome(state, kept=len(candidates), note=f"{len(RANKING_FEATURES)} columns")
+        note = f"{len(RANKING_FEATURES)} columns"
+        if self.age is None:
+            return Outcome(state, kept=len(candidates), note=note)
+        age = self.age(state.request.now)
+        degraded = ("item_features",) if age > STALE_SECONDS else ()
+        return Outcome(state, kept=len(candidates), degraded=degraded, note=f"{note}; items last read {age:.1f} s ago")
 
 
 @dataclass(frozen=True, slots=True)

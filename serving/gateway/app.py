@@ -32,6 +32,7 @@ def create(gateway: Gateway) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.start()
+        await gateway.looked()
         yield
         await gateway.stop()
 

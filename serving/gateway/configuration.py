@@ -30,7 +30,7 @@ class Configuration:
     request_deadline_ms: int
     clock: Clock
     metrics_directory: Path | None = None
-    threads: int = 8
+    threads: int = 4
     refresh_seconds: float = 5.0
     explore_share: float = 0.0
 

@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +30,8 @@ log = logging.getLogger(__name__)
 
 PointersRead = Callable[[], Mapping[str, str | None]]
 """Pointer name → release id. Raises UnavailableError."""
-ItemScores = Callable[[Items, float, float], Items]
-"""The item table with the trend of this moment, from the table, the end of its data and now (epoch seconds)."""
+ItemScores = Callable[[LoadedRelease, float], Items]
+"""The release's item table with the counts and the trend of now (epoch seconds)."""
 RunningRead = Callable[[], Sequence[RunningExperiment]]
 """The running experiments in the order of starting. Raises UnavailableError."""
 MakeChain = Callable[[RunningArms, Sequence[str]], Chain]
@@ -191,7 +192,7 @@ class ReleaseKeeper:
     def _serve(self, loaded: LoadedRelease) -> ServedRelease:
         now = self._clock()
         put = self._catalogue.put_items()
-        items = self._item_scores(loaded.artifacts.items, loaded.manifest.data_to.timestamp(), now)
+        items = self._item_scores(loaded, now)
         if put:
             items = items.with_put(put, now)
         deleted = self._catalogue.deleted_ids()
@@ -230,6 +231,6 @@ class ReleaseKeeper:
 
     def _remember(self, pointers: Mapping[str, str | None]) -> None:
         self._remembered.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._remembered.with_suffix(".partial")
+        partial = self._remembered.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(dict(pointers)))
         partial.rename(self._remembered)

@@ -11,7 +11,6 @@ from contracts.topics import EVENTS
 from feature_repo.redis_reader import read_trending
 from feature_repo.trending import HALF_LIFE_DAYS
 from pipeline.items import Items
-from serving.gateway import metrics
 from serving.gateway.breaker import Breaker
 
 log = logging.getLogger(__name__)
@@ -20,24 +19,23 @@ DAY_SECONDS = 86_400.0
 
 
 class LiveTrending:
-    """Reads the stream's counters; the last ones read stay in use while Redis is down, and their age is told."""
+    """Reads the stream's counters; the last ones read stay in use while Redis is down."""
 
     def __init__(self, client: "redis.Redis[bytes]", breaker: Breaker, clock: Clock) -> None:
         self._client = client
         self._breaker = breaker
         self._clock = clock
         self._scores: dict[str, float] = {}
-        self._read_at: float | None = None
+        self.read_at = clock()
+        """When the counters were last read, epoch seconds; the start of all before the first time."""
 
     def read(self) -> None:
         """Reads the counters once. Keeps what is known when Redis does not answer."""
         try:
             self._scores = self._breaker.call(read_trending, self._client, EVENTS.partitions, self._clock)
-            self._read_at = self._clock()
+            self.read_at = self._clock()
         except UnavailableError as error:
             log.info("trending items stay as they were: %s", error)
-        if self._read_at is not None:
-            metrics.ITEM_TABLE_AGE.set(max(self._clock() - self._read_at, 0.0))
 
     def over(self, items: Items, data_to: float, now: float) -> Items:
         """The table with the trend of ``now``: for each item the larger of the stream's count and what is left of the

@@ -1,10 +1,12 @@
 """What the gateway counts, for Prometheus. Several workers write into files of one folder and are added up."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from serving.gateway.drift import DriftGauges
+from serving.impressions import alive
 
 _BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
@@ -26,7 +28,10 @@ ARM_CLICKS = Counter("headwater_arm_clicks_total", "Clicks that answer a request
 ARM_PURCHASES = Counter("headwater_arm_purchases_total", "Purchases that answer a request, by release and arm", _ARM)
 IMPRESSIONS = Counter("headwater_impressions_total", "Impressions: sent, spilled or dropped", ["outcome"])
 BUFFER_DEPTH = Gauge(
-    "headwater_impression_buffer", "Impressions waiting, in memory or on disk", ["where"], multiprocess_mode="livesum"
+    "headwater_impression_buffer", "Answers whose impressions wait", ["where"], multiprocess_mode="livesum"
+)
+SPILLED = Gauge(
+    "headwater_impression_spilled_bytes", "Impressions waiting in files of all workers", multiprocess_mode="livemax"
 )
 EVENTS = Counter("headwater_events_total", "Events: acknowledged or refused", ["outcome"])
 ITEM_TABLE_AGE = Gauge(
@@ -39,7 +44,16 @@ def exposition(directory: Path | None, home: Path) -> bytes:
     drift report lies."""
     registry = REGISTRY if directory is None else CollectorRegistry()
     if directory is not None:
+        _forget_killed(directory)
         multiprocess.MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
     drift = CollectorRegistry()
     drift.register(DriftGauges(home))
     return bytes(generate_latest(registry)) + bytes(generate_latest(drift))
+
+
+def _forget_killed(directory: Path) -> None:
+    """Takes away the gauges of workers that were killed; one that ends takes its own away."""
+    for pid in {int(path.stem.rpartition("_")[2]) for path in directory.glob("gauge_live*.db")}:
+        if not alive(pid):
+            with suppress(FileNotFoundError):
+                multiprocess.mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]

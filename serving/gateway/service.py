@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -16,6 +17,7 @@ from contracts.errors import UnavailableError
 from contracts.experiment import RunningExperiment, Status
 from experimentation.store import Experiments
 from pipeline.chain import Chain, recommendation_chain
+from pipeline.items import Items
 from pipeline.request import Answer, Request
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
@@ -29,9 +31,10 @@ from serving.gateway.breaker import Breaker
 from serving.gateway.catalogue import Catalogue, CatalogueReader
 from serving.gateway.configuration import Configuration
 from serving.gateway.in_force import InForce, ReleaseKeeper
+from serving.gateway.item_counts import ItemCounts
 from serving.gateway.item_scores import LiveTrending
 from serving.gateway.rate_limit import RateLimiter
-from serving.gateway.release_loading import ReleaseLoader
+from serving.gateway.release_loading import LoadedRelease, ReleaseLoader
 from serving.gateway.rules_file import RulesFile
 from serving.gateway.served_models import Models
 from serving.gateway.ticker import Ticker
@@ -44,6 +47,10 @@ T = TypeVar("T")
 DATABASE_SECONDS = 2
 REDIS_SHARE = 0.25
 """Share of the request's deadline that one Redis call may take."""
+REDIS_SECONDS = 2.0
+"""What it may take beside the requests."""
+LOOK_SECONDS = 10.0
+"""How long a start waits for the first release before it takes requests."""
 
 
 class Gateway:
@@ -80,6 +87,8 @@ class Gateway:
         self.erasures = Ledger(configuration.home / "erasures")
         self._store = ReleaseStore(configuration.releases)
         self._trending = LiveTrending(self.redis, self.redis_breaker, self.clock)
+        self._bulk_redis = connect(configuration.redis_url, REDIS_SECONDS)
+        self._counts = ItemCounts(self._bulk_redis, self.clock)
         self._rules = RulesFile(configuration.home / "rules.yaml")
         engine = _engine(configuration.database_url)
         self._pointers = Pointers(engine, self.clock)
@@ -94,13 +103,15 @@ class Gateway:
             self._read_running,
             self.catalogue,
             self._rules.named,
-            self._trending.over,
+            self._items_now,
             self._chain,
             configuration.home / "gateway" / "pointers.json",
             self.clock,
         )
-        self._poller = Ticker("release-poll", self.keeper.poll, configuration.release_poll_seconds)
+        self._looked = threading.Event()
+        self._poller = Ticker("release-poll", self._poll, configuration.release_poll_seconds)
         self._refresher = Ticker("item-refresh", self._refresh, configuration.refresh_seconds)
+        self._counter = Ticker("item-counts", self._read_counts, configuration.refresh_seconds / 2)
         self._threads = ThreadPoolExecutor(configuration.threads, "request")
         self._event_threads = ThreadPoolExecutor(16, "events")
 
@@ -115,10 +126,28 @@ class Gateway:
         except SQLAlchemyError as error:
             raise UnavailableError("PostgreSQL", type(error).__name__) from error
 
+    def _poll(self) -> None:
+        try:
+            self.keeper.poll()
+        finally:
+            self._looked.set()
+
+    def _read_counts(self) -> None:
+        if self.keeper.ready and self._counts.read(self.keeper.current.loaded):
+            self.keeper.refresh()
+
+    def _items_now(self, loaded: LoadedRelease, now: float) -> Items:
+        items = self._trending.over(loaded.artifacts.items, loaded.manifest.data_to.timestamp(), now)
+        return self._counts.over(loaded.manifest.id, items)
+
+    def _item_age(self, now: float) -> float:
+        return max(now - min(self._counts.read_at, self._trending.read_at), 0.0)
+
     def _refresh(self) -> None:
         self._trending.read()
+        metrics.ITEM_TABLE_AGE.set(self._item_age(self.clock()))
         metrics.BUFFER_DEPTH.labels("memory").set(self.impressions.depth)
-        metrics.BUFFER_DEPTH.labels("disk").set(self.impressions.spilled_bytes)
+        metrics.SPILLED.set(self.impressions.spilled_bytes)
         self.keeper.refresh()
 
     def _read_running(self) -> Sequence[RunningExperiment]:
@@ -129,7 +158,8 @@ class Gateway:
 
     def _chain(self, arms: RunningArms, releases: Sequence[str]) -> Chain:
         rows = RedisUserRows(self.redis, self.redis_breaker, releases, self.configuration.user_stale_seconds)
-        return recommendation_chain(rows, arms, deadline=self.configuration.request_deadline_ms / 1000)
+        deadline = self.configuration.request_deadline_ms / 1000
+        return recommendation_chain(rows, arms, deadline=deadline, item_age=self._item_age)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Runs a part of the request path beside the event loop."""
@@ -166,7 +196,12 @@ class Gateway:
         self.impressions.start()
         self._poller.start()
         self._refresher.start()
+        self._counter.start()
         self._catalogue_reader.start()
+
+    async def looked(self) -> None:
+        """Waits a while for the first look at the pointers, so that a worker answers from its first request on."""
+        await asyncio.get_running_loop().run_in_executor(None, self._looked.wait, LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Ends the threads, sends or spills the impressions that wait, disconnects."""
@@ -177,12 +212,16 @@ class Gateway:
     def _stop(self) -> None:
         self._poller.stop()
         self._refresher.stop()
+        self._counts.stop()
+        self._counter.stop()
         self._catalogue_reader.stop()
         self._threads.shutdown()
         self._event_threads.shutdown()
         self.impressions.stop()
         self.kafka.stop()
         self.models.close()
+        self._counts.close()
+        self._bulk_redis.close()
         self.redis.close()
         if self.configuration.metrics_directory is not None:
             multiprocess.mark_process_dead(os.getpid(), str(self.configuration.metrics_directory))  # type: ignore[no-untyped-call]

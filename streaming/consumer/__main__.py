@@ -21,6 +21,7 @@ from streaming.consumer.health import Health, HealthServer
 from streaming.consumer.loop import ConsumerLoop
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.dead_letters import DeadLetterWriter
+from streaming.flink.engine import FlinkEngine
 from streaming.outcomes import OutcomeMetrics, Outcomes, count
 from streaming.processor import Processor
 from streaming.topics import ensure_topics
@@ -48,7 +49,6 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    clock = settings.now()
     metrics, health = ConsumerMetrics(), Health()
     server = HealthServer(settings.bind, settings.consumer_port, health, metrics.registry)
     server.start()
@@ -58,29 +58,37 @@ def main() -> int:
         client = redis.Redis.from_url(settings.redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=10)
         towers = TowersInService(connect(settings.database_url), ReleaseStore(settings.releases))
         with ModelClient(settings.model_server) as models:
-            loop = ConsumerLoop(
-                LoopSettings(
-                    settings.kafka_bootstrap, settings.topic_prefix, refresh_seconds=settings.release_poll_seconds
-                ),
-                Processor(client, clock),
-                DeadLetterWriter(settings.kafka_bootstrap, settings.topic_prefix, clock),
-                clock,
-                metrics,
-                health,
-                vectors=VectorQueue(towers, VectorWriter(client, models), metrics),
-            )
+            vectors = VectorQueue(towers, VectorWriter(client, models), metrics)
+            engine = _engine(settings, client, metrics, health, vectors)
             outcomes = Outcomes(OutcomeMetrics(metrics.registry))
             counted = (settings.kafka_bootstrap, settings.topic_prefix, outcomes, stop)
             threading.Thread(target=count, args=counted, name="outcomes", daemon=True).start()
             gc.freeze()
             gc.set_threshold(YOUNG_OBJECTS)
-            loop.run(stop)
+            engine.run(stop)
     except HeadwaterError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     finally:
         server.stop()
     return 0
+
+
+def _engine(
+    settings: Settings, client: "redis.Redis[bytes]", metrics: ConsumerMetrics, health: Health, vectors: VectorQueue
+) -> ConsumerLoop | FlinkEngine:
+    bootstrap, prefix, clock = settings.kafka_bootstrap, settings.topic_prefix, settings.now()
+    if settings.stream_engine == "flink":
+        return FlinkEngine(bootstrap, prefix, settings.flink_url, client, metrics, health, vectors=vectors)
+    return ConsumerLoop(
+        LoopSettings(bootstrap, prefix, refresh_seconds=settings.release_poll_seconds),
+        Processor(client, clock),
+        DeadLetterWriter(bootstrap, prefix, clock),
+        clock,
+        metrics,
+        health,
+        vectors=vectors,
+    )
 
 
 if __name__ == "__main__":

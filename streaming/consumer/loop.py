@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from contracts.clock import Clock
-from contracts.errors import ConflictError, InvalidInputError, UnavailableError
+from contracts.errors import ConflictError, UnavailableError
 from contracts.topics import EVENTS
 from streaming.consumer.group import METADATA_MS, Assignment, LoopSettings, group_id
 from streaming.consumer.health import Health
@@ -21,7 +21,6 @@ from streaming.consumer.metrics import ConsumerMetrics
 from streaming.dead_letters import DeadLetterWriter
 from streaming.partition_state import Progress
 from streaming.processor import Batch, MarkMovedError, Processor
-from streaming.records import Record, decode
 from streaming.vector_queue import VectorQueue
 
 log = structlog.get_logger(__name__)
@@ -192,14 +191,8 @@ class ConsumerLoop:
         self._processor.commit(moved)
 
     def _decode(self, messages: list[Any]) -> Batch:
-        records: list[Record] = []
-        for message in messages:
-            try:
-                records.append(decode(message.value, message.partition, message.offset))
-            except InvalidInputError as error:
-                self._dead_letters.write(str(error), message.topic, message.partition, message.offset, message.value)
-                self._metrics.dead_letters.inc()
-                log.warning("message set aside", partition=message.partition, offset=message.offset, error=str(error))
+        records = self._dead_letters.sift(messages)
+        self._metrics.dead_letters.inc(len(messages) - len(records))
         return Batch(records, messages[-1].offset + 1)
 
     def _refresh(self) -> None:

@@ -23,8 +23,9 @@ from feature_repo.online import (
     OnlineView,
     Value,
 )
+from feature_repo.redis_items import read_items_daily
 from feature_repo.redis_layout import decode_value, encode_value, encode_version
-from feature_repo.redis_reader import read_items_daily, read_user
+from feature_repo.redis_reader import read_user
 from feature_repo.redis_writer import write_rows
 from feature_repo.sources import Offline
 
@@ -126,7 +127,7 @@ def test_the_reader_returns_what_was_written_in_one_round_trip(redis_url: str) -
         before = client.info("stats")["total_reads_processed"]
         row = read_user(client, "user ☃ 1", ["r0123456789ab", "rffffffffffff"], project=PROJECT)
         after = client.info("stats")["total_reads_processed"]
-        items = read_items_daily(client, ["42", "none"], project=PROJECT)
+        versions, daily = read_items_daily(client, ["42", "none"], ITEM_DAILY.field_names, project=PROJECT)
     assert after - before <= 2  # one read by us, one by INFO
     assert activity.to_features(row.activity) == everything["user_activity"][2]
     assert seen.to_features(row.seen) == everything["user_seen"][2]
@@ -136,7 +137,9 @@ def test_the_reader_returns_what_was_written_in_one_round_trip(redis_url: str) -
     assert row.stale_vector("rffffffffffff")
     assert row.version == row.daily_version == VERSION
     assert row.age_seconds(VERSION / 1e6 + 4) == pytest.approx(4)
-    assert items == [(VERSION, everything["item_daily"][2]), (0, {})]
+    assert versions.tolist() == [VERSION, 0]
+    assert daily[0].tolist() == list(everything["item_daily"][2].values())
+    assert np.isnan(daily[1]).all()
 
 
 def test_an_unknown_user_has_an_empty_row(redis_url: str) -> None:

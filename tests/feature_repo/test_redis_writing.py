@@ -13,8 +13,9 @@ from feature_repo import activity, redis_state, seen
 from feature_repo.activity import Happening
 from feature_repo.footprint import key_bytes, state_bytes
 from feature_repo.online import ITEM_DAILY, USER_ACTIVITY, USER_SEEN
+from feature_repo.redis_items import read_items_daily
 from feature_repo.redis_layout import encode_entity_key, encode_row
-from feature_repo.redis_reader import read_items_daily, read_user
+from feature_repo.redis_reader import read_user
 from feature_repo.redis_state import UserState, change_users, merging
 from feature_repo.redis_writer import Write, next_version, write_all, write_rows
 
@@ -28,13 +29,18 @@ def daily(value: float) -> dict[str, float]:
     return dict.fromkeys(ITEM_DAILY.field_names, value)
 
 
+def held(client: "redis.Redis[bytes]", item_id: str) -> tuple[int, float]:
+    versions, values = read_items_daily(client, [item_id], ["item_actions"])
+    return versions[0], values[0, 0]
+
+
 def test_only_a_later_row_is_written(client: "redis.Redis[bytes]") -> None:
     item = {"item_id": "a"}
     assert write_rows(client, ITEM_DAILY, [(item, daily(1), 10)]) == 1
     assert write_rows(client, ITEM_DAILY, [(item, daily(2), 10), (item, daily(3), 9)]) == 0
-    assert read_items_daily(client, ["a"]) == [(10, daily(1))]
+    assert held(client, "a") == (10, 1)
     assert write_rows(client, ITEM_DAILY, [(item, daily(4), 12), (item, daily(5), 11)]) == 1
-    assert read_items_daily(client, ["a"]) == [(12, daily(4))]
+    assert held(client, "a") == (12, 4)
 
 
 def test_a_write_over_an_unseen_version_is_refused(client: "redis.Redis[bytes]") -> None:

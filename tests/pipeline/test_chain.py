@@ -12,6 +12,7 @@ from pipeline.chain import Chain, recommendation_chain
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.request import Answer, Request, UserRow
 from pipeline.rules import Rules
+from pipeline.stages.ranking import STALE_SECONDS
 from pipeline.user import History, UserContext
 from tests.pipeline.small_release import NOW, OneArm, OneRow, artifacts_of, release_of, row_of
 
@@ -68,6 +69,16 @@ def test_every_stage_reports_in_the_declared_order() -> None:
     assert (answer.release, answer.experiment, answer.arm) == ("r000000000001", "e1", "variant")
     assert answer.degraded == ()
     assert [item.position for item in answer.items] == list(range(1, 11))
+
+
+@pytest.mark.parametrize(("age", "degraded"), [(STALE_SECONDS, ()), (STALE_SECONDS + 0.1, ("item_features",))])
+def test_item_features_that_nobody_could_read_for_long_are_named(age: float, degraded: tuple[str, ...]) -> None:
+    served = release_of(artifacts_of(200), ranker=ByRow())
+    chain = recommendation_chain(OneRow(row_of("i1")), OneArm(served), deadline=5.0, item_age=lambda _: age)
+    answer = ask(chain)
+    assert answer.degraded == degraded
+    assert f"items last read {age:.1f} s ago" in answer.stages[5].note
+    assert len(answer.items[0].features) == len(RANKING_FEATURES)
 
 
 def test_the_ranker_decides_the_order() -> None:

@@ -189,6 +189,17 @@ def test_new_scores_leave_everything_else_as_it_is() -> None:
     assert changed.with_put([Item(item_id="late")], NOW).born[-1] == NOW
 
 
+def test_newer_counts_replace_the_releases_where_there_are_any() -> None:
+    items, counts = ARTIFACTS.items, np.full((120, 3), np.nan, np.float32)
+    counts[4] = (900, 70, 280)
+    before, changed = items.totals, items.with_counts(counts)
+    assert (changed.count[4], changed.count_7d[4], changed.count_28d[4], changed.popular[4]) == (900, 70, 280, 900)
+    for name in ("count", "count_7d", "count_28d", "popular"):
+        assert np.array_equal(np.delete(getattr(changed, name), 4), np.delete(getattr(items, name), 4))
+    assert changed.totals[0] == before[0] + 900 - items.count[4]
+    assert changed.born is items.born
+
+
 def test_merge_prefers_the_best_rank_then_more_sources_and_never_holds_what_is_excluded() -> None:
     user = user_of(3, 5, 8)
     proposals = {s.name: s.propose(user, 30) for s in default_sources(ARTIFACTS)}

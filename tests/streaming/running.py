@@ -1,10 +1,14 @@
 """A consumer in a thread, on servers of the session, in a namespace of its own."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import redis
 from kafka import KafkaProducer
@@ -98,3 +102,34 @@ def consuming(
         if client is None:
             own.close()
         assert not thread.is_alive()
+
+
+@contextmanager
+def consumer_process(environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """``python -m streaming.consumer``, killed at the end where it still runs."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streaming.consumer"], env=os.environ | environment, stdout=out, stderr=out
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def snapshot(client: "redis.Redis[bytes]", prefix: str) -> dict[bytes, bytes]:
+    """Everything that Redis holds of a namespace whose name contains ``prefix``."""
+    dumps = {key: client.dump(key) for key in client.scan_iter() if prefix.encode() in key}
+    return {key: dump for key, dump in dumps.items() if dump is not None}
+
+
+def roll_back(client: "redis.Redis[bytes]", prefix: str, held: dict[bytes, bytes]) -> None:
+    """Puts the namespace back to a snapshot at once, as a restart from an older file does."""
+    pipe = client.pipeline(transaction=True)
+    for key in client.scan_iter():
+        if prefix.encode() in key:
+            pipe.delete(key)
+    for key, dump in held.items():
+        pipe.restore(key, 0, dump)
+    pipe.execute()

@@ -1,12 +1,8 @@
 """Killed consumers, a Redis that forgets, a full Redis: every acknowledged event is in its user's history once."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -22,7 +18,15 @@ from feature_repo.trending import HALF_LIFE_DAYS
 from stack.preflight import free_ports
 from stack.process import running
 from stack.servers.redis import redis_server
-from tests.streaming.running import consuming, event, produce, wait_until
+from tests.streaming.running import (
+    consumer_process,
+    consuming,
+    event,
+    produce,
+    roll_back,
+    snapshot,
+    wait_until,
+)
 
 HOST = "127.0.0.1"
 USERS = [f"u{n}" for n in range(20)]
@@ -43,36 +47,6 @@ def assert_each_counted_once(client: "redis.Redis[bytes]", count: int, project: 
     ages = [(now - event(n).timestamp.timestamp()) / 86400 for n in range(count)]
     expected = len(USERS) * sum(0.5 ** (age / HALF_LIFE_DAYS) for age in ages)
     assert sum(trend.values()) == pytest.approx(expected, abs=0.05)
-
-
-@contextmanager
-def consumer_process(environment: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """``python -m streaming.consumer``, killed at the end where it still runs."""
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streaming.consumer"], env=os.environ | environment, stdout=out, stderr=out
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-@pytest.fixture
-def environment(
-    clean_redis: str, kafka_bootstrap: str, topic_prefix: str, database_url: str, tmp_path: Path
-) -> dict[str, str]:
-    port, model_port = free_ports(HOST, 2)
-    return {
-        "HEADWATER_HOME": str(tmp_path),
-        "HEADWATER_REDIS_URL": clean_redis,
-        "HEADWATER_KAFKA_BOOTSTRAP": kafka_bootstrap,
-        "HEADWATER_TOPIC_PREFIX": topic_prefix,
-        "HEADWATER_DATABASE_URL": database_url,
-        "HEADWATER_CONSUMER_PORT": str(port),
-        "HEADWATER_MODEL_SERVER": f"{HOST}:{model_port}",
-    }
 
 
 def test_a_consumer_killed_in_the_middle_loses_and_repeats_nothing(
@@ -111,17 +85,10 @@ def test_a_redis_that_forgot_its_last_writes_is_caught_up(
     with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time, batch=50):
         produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(30) for u in USERS])
         wait_until(lambda: complete(client, 30, topic_prefix))
-        dump = {key: client.dump(key) for key in client.scan_iter() if topic_prefix.encode() in key}
+        held = snapshot(client, topic_prefix)
         produce(kafka_bootstrap, topic_prefix, [event(n, user=u, item=f"i{n}") for n in range(30, 45) for u in USERS])
         wait_until(lambda: complete(client, 45, topic_prefix))
-        pipe = client.pipeline(transaction=True)  # as a restart from an older snapshot does
-        for key in client.scan_iter():
-            if topic_prefix.encode() in key:
-                pipe.delete(key)
-        for key, value in dump.items():
-            assert value is not None
-            pipe.restore(key, 0, value)
-        pipe.execute()
+        roll_back(client, topic_prefix, held)
         wait_until(lambda: complete(client, 45, topic_prefix))
     assert_each_counted_once(client, 45, topic_prefix)
 

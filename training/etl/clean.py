@@ -53,7 +53,8 @@ def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseR
         sf.when(sf.col("reason").isNull() & (sf.row_number().over(first) > 1), DUPLICATE).otherwise(sf.col("reason")),
     ).persist()
     sound = once.where("reason is null")
-    abusers = judge(behaviour(sound, rules), rules).withColumnRenamed("reason", "abuse")
+    # Both frames ask who they are.
+    abusers = judge(behaviour(sound, rules), rules).withColumnRenamed("reason", "abuse").persist()
     marked = (
         once.join(sf.broadcast(abusers), "user_id", "left")
         .withColumn("reason", sf.coalesce("reason", "abuse"))
