@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     )
     request_deadline_ms: int = Field(150, ge=10, description="time for the whole chain before fallbacks answer")
     release_grace_days: float = Field(2.0, ge=0, description="how long the vectors of a superseded release stay online")
-    train_seconds: int = Field(90, ge=1, description="training budget of the daily two-tower")
+    train_seconds: int = Field(60, ge=1, description="training budget of the daily two-tower")
     train_min_rows: int = Field(1000, ge=1, description="fewer interactions than this stop the daily run")
     train_days: int = Field(1825, ge=1, description="days before the end of the interval that the daily run reads")
     train_seed: int = Field(7, ge=0, description="seed of the daily run")

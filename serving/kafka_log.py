@@ -5,7 +5,6 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer
@@ -126,5 +125,9 @@ class KafkaLog:
 
 def _close(producer: Any, seconds: float) -> None:
     """Closes it whatever is left: records that did not get through in time were refused to their senders already."""
-    with suppress(KafkaTimeoutError):
+    try:
+        producer.close(timeout=seconds)
+    except KafkaTimeoutError:
+        # It gave up before it ended its threads, which would look for the broker for ever; there is no public way.
+        producer._sender.force_close()
         producer.close(timeout=seconds)
