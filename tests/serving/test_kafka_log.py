@@ -18,7 +18,6 @@ from stack.servers.kafka import kafka_server
 HOST, PREFIX = "127.0.0.1", "frozen."
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket")  # kafka-python leaves that of an attempt to connect that failed
 def test_a_log_that_is_stopped_while_the_broker_is_frozen_leaves_no_thread(tmp_path: Path) -> None:
     port, controller = free_ports(HOST, 2)
     before = set(threading.enumerate())
