@@ -1,11 +1,11 @@
 """Daily pre-aggregates and their windows.
 
 Counting a window on raw events means one row of work for each pair of events of a popular item; here every event is
-counted once into its (entity, day), and each such day then adds itself to the snapshots of the days it is part of:
-29 rows a day, whatever the popularity.
+counted once into its (entity, day), and a window is the difference of two running totals: a row of work for each
+snapshot, whatever the popularity and however long the window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
@@ -23,17 +23,24 @@ def daily_counts(interactions: DataFrame, labels: DataFrame, entity: str) -> Dat
     ``interactions`` has user_id, item_id, action, timestamp; ``labels`` those of ``label_impressions``. Columns: the
     entity, day (date) and MEASURES (long); ``active`` is 1 where there was an action.
     """
-    acted = interactions.groupBy(entity, sf.to_date("timestamp").alias("day")).agg(
-        *(sf.count_if(sf.col("action") == action).alias(f"{action}s") for action in ("view", "click", "purchase")),
-        sf.count("*").alias("actions"),
-        sf.lit(1).cast("long").alias("active"),
+    zero = sf.lit(0)
+    one = sf.lit(1)
+    kinds = (sf.when(sf.col("action") == action, 1).otherwise(0) for action in ("view", "click", "purchase"))
+    acted = interactions.select(entity, "timestamp", *_measured(*kinds, one, zero, zero, one))
+    shown = labels.select(entity, "timestamp", *_measured(zero, zero, zero, zero, one, sf.col("label"), zero))
+    return (
+        acted.unionByName(shown)
+        .groupBy(entity, sf.to_date("timestamp").alias("day"))
+        .agg(
+            *(sf.sum(measure).alias(measure) for measure in MEASURES[:-1]),
+            sf.max(MEASURES[-1]).alias(MEASURES[-1]),
+        )
     )
-    shown = labels.groupBy(entity, sf.to_date("timestamp").alias("day")).agg(
-        sf.count("*").alias("impressions"), sf.sum("label").alias("shown_clicks")
-    )
-    return acted.join(shown, [entity, "day"], "full").select(
-        entity, "day", *(sf.coalesce(measure, sf.lit(0)).cast("long").alias(measure) for measure in MEASURES)
-    )
+
+
+def _measured(*values: Column) -> Iterator[Column]:
+    """What one row adds to each of MEASURES."""
+    return (value.cast("long").alias(measure) for measure, value in zip(MEASURES, values, strict=True))
 
 
 def snapshots(daily: DataFrame, entity: str, features: Sequence[DailyFeature], last: date) -> DataFrame:
@@ -42,32 +49,30 @@ def snapshots(daily: DataFrame, entity: str, features: Sequence[DailyFeature], l
     Columns: the entity, event_timestamp (end of the day, UTC) and one float column a feature. Days after ``last`` are
     left out.
     """
-    spread = daily.where(sf.col("day") <= sf.lit(last)).select(
-        "*", sf.explode(sf.sequence(sf.lit(0), sf.lit(SILENT_AFTER))).alias("age")
+    silence = sf.date_diff(sf.lead("day").over(Window.partitionBy(entity).orderBy("day")), "day") - 1
+    until = sf.least(silence, sf.lit(SILENT_AFTER), sf.date_diff(sf.lit(last), "day"))
+    measured = sorted({feature.measure for feature in features})
+    spread = (
+        daily.where(sf.col("day") <= sf.lit(last))
+        .select(entity, "day", *measured, until.alias("until"))
+        .select(entity, "day", *measured, sf.explode(sf.sequence(sf.lit(0), "until")).alias("age"))
+        .select(
+            entity,
+            (sf.unix_date("day") + sf.col("age")).alias("snapshot"),
+            *(sf.when(sf.col("age") == 0, sf.col(measure)).otherwise(0).alias(measure) for measure in measured),
+        )
     )
-    windowed = [feature for feature in features if feature.days is not None]
-    totals = sorted({feature.measure for feature in features if feature.days is None})
-    sums: list[Column] = [
-        sf.sum(sf.when(sf.col("age") < feature.days, sf.col(feature.measure)).otherwise(0)).alias(feature.name)
-        for feature in windowed
-    ]
-    today = [
-        sf.sum(sf.when(sf.col("age") == 0, sf.col(measure)).otherwise(0)).alias(f"_{measure}") for measure in totals
-    ]
-    by_day = (
-        spread.withColumn("snapshot", sf.date_add("day", sf.col("age")))
-        .where(sf.col("snapshot") <= sf.lit(last))
-        .groupBy(entity, "snapshot")
-        .agg(*sums, *today)
-    )
-    until_now = Window.partitionBy(entity).orderBy("snapshot").rowsBetween(Window.unboundedPreceding, 0)
-    return by_day.select(
+    in_order = Window.partitionBy(entity).orderBy("snapshot")
+
+    def total(feature: DailyFeature, until: int) -> Column:
+        return sf.sum(feature.measure).over(in_order.rangeBetween(Window.unboundedPreceding, until))
+
+    def within(feature: DailyFeature) -> Column:
+        whole = total(feature, 0)
+        return whole if feature.days is None else whole - sf.coalesce(total(feature, -feature.days), sf.lit(0))
+
+    return spread.select(
         entity,
-        sf.date_add("snapshot", 1).cast("timestamp").alias("event_timestamp"),
-        *(
-            (sf.col(feature.name) if feature.days is not None else sf.sum(f"_{feature.measure}").over(until_now))
-            .cast("float")
-            .alias(feature.name)
-            for feature in features
-        ),
+        sf.date_from_unix_date(sf.col("snapshot") + 1).cast("timestamp").alias("event_timestamp"),
+        *(within(feature).cast("float").alias(feature.name) for feature in features),
     )

@@ -42,6 +42,11 @@ def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
         .config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
         # A frame partitioned by some of a join's keys need not be shuffled for it.
         .config("spark.sql.requireAllClusterKeysForCoPartition", "false")
+        # How large a side of a join is shows when it has been computed: the size of its compressed files says little.
+        # One that turns out small is broadcast or hashed; the default would sort both, however small.
+        .config("spark.sql.autoBroadcastJoinThreshold", "-1")
+        .config("spark.sql.adaptive.autoBroadcastJoinThreshold", "32MB")
+        .config("spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold", "64MB")
         .config("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
         .config("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     )

@@ -19,6 +19,9 @@ from training.jobs.clean import spark_settings
 from training.jobs.outputs import DROPPED, INTERACTIONS, LABELS
 from training.jobs.run import Run
 
+READ = ("event_id", "user_id", "item_id", "action", "timestamp", "request_id")
+"""Columns of an interaction that features and labels come from."""
+
 IMPRESSIONS, SAMPLED = "impressions", "sampled negatives"
 
 
@@ -30,7 +33,7 @@ def features(run: Run, out: Path) -> Mapping[str, Any]:
     cleaned = run.output("clean")
     with spark_session("headwater-features", spark_settings(run.settings, out / "scratch")) as spark:
         schema = from_arrow_schema(Interaction.arrow_schema())
-        interactions = spark.read.schema(schema).parquet(str(cleaned / INTERACTIONS)).cache()
+        interactions = spark.read.schema(schema).parquet(str(cleaned / INTERACTIONS)).select(*READ)
         dropped = spark.read.parquet(str(cleaned / DROPPED))
         abusers = dropped.where(~sf.col("reason").isin("contract", "duplicate", "outside_window"))
         shown = (
