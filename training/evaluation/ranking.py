@@ -72,12 +72,13 @@ def top(kept: Scores, k: int, ties: Rows) -> Rows:
     lists = np.full((users, k), -1, np.int32)
     width = min(k, n_items)
     for user, row in enumerate(kept):
-        edge = np.partition(row, n_items - width)[n_items - width]
-        chosen = np.flatnonzero(row > edge)
-        if edge > -np.inf:
-            level = np.flatnonzero(row == edge)
-            level = level[np.argsort(ties[level])][: width - len(chosen)]
-            chosen = np.concatenate([chosen, level])
+        chosen = np.flatnonzero(row > -np.inf)
+        if len(chosen) > width:
+            values = row[chosen]
+            edge = np.partition(values, len(values) - width)[len(values) - width]
+            above, level = chosen[values > edge], chosen[values == edge]
+            level = level[np.argsort(ties[level])][: width - len(above)]
+            chosen = np.concatenate([above, level])
         order = np.lexsort((ties[chosen], -row[chosen]))
         lists[user, : len(chosen)] = chosen[order]
     return lists

@@ -17,6 +17,7 @@ from pipeline.sources import default_sources
 from pipeline.user import History, UserContext
 from training.jobs.exported import ExportedRanker, ExportedTower
 from training.models.fitted import Scores
+from training.rankers.one_thread import one_thread
 from training.rankers.order import Ranker, orders
 from training.rankers.past_requests import contexts_of
 
@@ -112,7 +113,8 @@ class Released:
     def answers(self, users: Sequence[UserContext]) -> Answers:
         """The candidates of ``users`` in the order of every ranker."""
         sources, blend = tuple(self.sources.values()), self.artifacts.blend
-        found = [orders(user, self.artifacts, sources, blend, self.rankers) for user in users]
+        with one_thread():
+            found = [orders(user, self.artifacts, sources, blend, self.rankers) for user in users]
         return Answers([rows for rows, _ in found], [scores for _, scores in found])
 
     def ranked(self, answers: Answers, name: str, start: int, stop: int) -> Scores:
@@ -122,7 +124,8 @@ class Released:
 
     def proposed(self, source: str, users: Sequence[UserContext]) -> Scores:
         """float32[b, n]: one source's proposals, in the asked numbering."""
-        proposals = [self.sources[source].propose(user, DEEPEST) for user in users]
+        with one_thread():
+            proposals = [self.sources[source].propose(user, DEEPEST) for user in users]
         return self._dense([(proposal.rows, proposal.scores) for proposal in proposals])
 
     def scores(self, histories: Sequence[History], now: npt.NDArray[np.float64]) -> Scores:
@@ -136,12 +139,13 @@ class Released:
         return History(rows[kept], history.actions[kept], history.times[kept], history.ordered)
 
     def _dense(self, lists: Sequence[tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]]) -> Scores:
-        own = np.full((len(lists), len(self.artifacts.items)), -np.inf, np.float32)
-        for at, (rows, scores) in enumerate(lists):
-            own[at, rows] = scores
-        known = self.numbering >= 0
+        known = np.flatnonzero(self.numbering >= 0)
+        asked = np.full(len(self.artifacts.items), -1, np.int32)
+        asked[self.numbering[known]] = known
         found = np.full((len(lists), len(self.numbering)), -np.inf, np.float32)
-        found[:, known] = own[:, self.numbering[known]]
+        for at, (rows, scores) in enumerate(lists):
+            places = asked[rows]
+            found[at, places[places >= 0]] = scores[places >= 0]
         return found
 
 

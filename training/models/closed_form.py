@@ -16,7 +16,7 @@ def precision(n: int) -> type[np.floating]:
 
 
 def solve(gram: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """``gram⁻¹ right`` for a positive definite ``gram``; both are overwritten."""
+    """``gram⁻¹ right`` for a positive definite ``gram``, of which the lower triangle is read; both are overwritten."""
     factor = linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     return np.asarray(linalg.cho_solve(factor, right, overwrite_b=True, check_finite=False))
 

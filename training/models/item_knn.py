@@ -38,12 +38,13 @@ def fit(
     users = np.asarray(by_user.sum(axis=0)).ravel()
     parts = []
     for start, stop in blocks(sequences.items, settings.block):
-        shared = (by_item[start:stop] @ by_user).tocoo()
-        other = shared.row + start != shared.col
-        row, col, count = shared.row[other], shared.col[other], shared.data[other]
-        cosine = count / (np.sqrt(users[row + start] * users[col]) + settings.shrinkage)
-        block = sparse.csr_matrix((cosine.astype(np.float32), (row, col)), shape=shared.shape)
-        parts.append(top_of_sparse(block, settings.neighbours))
+        shared = by_item[start:stop] @ by_user
+        row = np.repeat(np.arange(start, stop), np.diff(shared.indptr))
+        shared.data /= np.sqrt(users[row] * users[shared.indices]) + settings.shrinkage
+        shared.data[row == shared.indices] = 0
+        neighbours = top_of_sparse(shared, settings.neighbours)
+        neighbours.eliminate_zeros()
+        parts.append(neighbours)
         progress(f"item_knn: {stop:,} of {sequences.items:,} items")
     weights = sparse.vstack(parts, format="csr", dtype=np.float32)
     return ItemWeights(weights, relative_popularity(sequences.counts()), folder="item_knn")

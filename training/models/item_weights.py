@@ -79,10 +79,20 @@ def top_of_dense(block: npt.NDArray[np.floating], k: int) -> sparse.csr_matrix:
 
 
 def top_of_sparse(block: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
-    """Keeps the ``k`` largest entries of every row, columns sorted."""
+    """Keeps the ``k`` largest entries of every row (of equal ones the first columns), columns sorted."""
     lengths = np.diff(block.indptr)
-    row = np.repeat(np.arange(block.shape[0]), lengths)
-    order = np.lexsort((-block.data, row))
-    rank = np.arange(len(order)) - np.repeat(block.indptr[:-1], lengths)
-    kept = order[rank < k]
-    return sparse.csr_matrix((block.data[kept].astype(np.float32), (row[kept], block.indices[kept])), shape=block.shape)
+    kept = np.ones(block.nnz, np.bool_)
+    for row in np.flatnonzero(lengths > k):
+        span = slice(block.indptr[row], block.indptr[row + 1])
+        values = block.data[span]
+        edge = np.partition(values, len(values) - k)[len(values) - k]
+        chosen = values > edge
+        level = np.flatnonzero(values == edge)
+        first = np.argsort(block.indices[span][level])[: k - np.count_nonzero(chosen)]
+        chosen[level[first]] = True
+        kept[span] = chosen
+    indptr = np.concatenate(([0], np.cumsum(np.minimum(lengths, k))))
+    data = block.data[kept].astype(np.float32)
+    matrix = sparse.csr_matrix((data, block.indices[kept], indptr), shape=block.shape)
+    matrix.sort_indices()
+    return matrix

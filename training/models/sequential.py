@@ -59,7 +59,8 @@ def fit(
 
 
 def _regression(sequences: Sequences, settings: SequentialSettings, progress: Progress) -> sparse.csr_matrix:
-    """``(XᵀX + ridge·I)⁻¹ XᵀY``: X holds the decayed past at every position with a next item, Y what lies ahead."""
+    """``(XᵀX + ridge·I)⁻¹ XᵀY``: X holds the decayed past at every position with a next item, Y what lies ahead.
+    Of the first matrix only the lower triangle is filled."""
     n = sequences.items
     gram = np.zeros((n, n), precision(n), order="F")
     right = np.zeros((n, n), precision(n), order="F")
@@ -70,8 +71,9 @@ def _regression(sequences: Sequences, settings: SequentialSettings, progress: Pr
         later = every[(sequences.place >= lag) & (from_end > 0)]
         overlap = np.cumsum(past[: settings.past - lag] * past[lag:])
         weight = overlap[np.minimum(from_end[later] - 1, len(overlap) - 1)]
-        _add(gram, sequences.rows[later - lag], sequences.rows[later], weight if lag else weight / 2)
-    gram += gram.T.copy()
+        one, other = sequences.rows[later - lag], sequences.rows[later]
+        twice = np.where((one == other) & (lag > 0), 2.0, 1.0)
+        _add(gram, np.maximum(one, other), np.minimum(one, other), weight * twice)
     gram[np.diag_indices(n)] += settings.ridge
     for lag, weight in _lag_weights(settings):
         source = every[from_end >= lag]
@@ -120,6 +122,6 @@ def _add(
     target: npt.NDArray[np.int32],
     weight: npt.NDArray[np.float64],
 ) -> None:
-    """Adds weighted pairs to a dense matrix; repeated pairs add up."""
-    summed = sparse.coo_matrix((weight, (source, target)), shape=matrix.shape).tocsr().tocoo()
-    matrix[summed.row, summed.col] += summed.data.astype(matrix.dtype)
+    """Adds weighted pairs to a dense matrix, column after column in memory; repeated pairs add up."""
+    cells = source + target.astype(np.int64) * len(matrix)
+    np.add.at(matrix.reshape(-1, order="F"), cells, weight.astype(matrix.dtype))

@@ -1,8 +1,9 @@
 """Trains the deep ranker and writes it into a release."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,8 @@ def fit(
     budget_seconds: float = 0.0,
     progress: Progress = silent,
 ) -> FittedDeep:
-    """Trains for ``settings.epochs`` or ``budget_seconds`` (0: no limit) and keeps the weights that were best on the
-    validating requests. Raises InvalidInputError without a request to learn from."""
+    """Trains for ``settings.epochs``, ``budget_seconds`` (0: no limit) or until the validating requests gain no more,
+    and keeps the weights that were best on them. Raises InvalidInputError without a request to learn from."""
     settings = settings or DeepSettings()
     train, validation = examples.where(~examples.validates), examples.where(examples.validates)
     if not len(train.group):
@@ -70,8 +71,8 @@ def fit(
     model.compile(optimizer=tf.keras.optimizers.Adam(settings.learning_rate, clipnorm=5.0))
     step = tf.function(model.train_step, reduce_retracing=True)
     random, started = np.random.default_rng(seed), time.monotonic()
-    served: ServedScorer | None = None
-    best, weights = -1.0, None
+    score = tf.function(partial(_scores, model.scorer), reduce_retracing=True)
+    best, best_epoch, weights = -1.0, 0, None
     curves: dict[str, list[tuple[float, float]]] = {"loss": [], "validation ndcg@10": []}
     for epoch in range(settings.epochs):
         losses = []
@@ -79,17 +80,20 @@ def fit(
             losses.append(float(step(batch)["loss"]))
             if 0 < budget_seconds < time.monotonic() - started:
                 break
-        served = served or ServedScorer(model.scorer, train.features.shape[1])
-        gained = _ndcg(FittedDeep(served, 0.0), validation)
+        gained = _ndcg(score, validation, settings)
         curves["loss"].append((epoch + 1.0, float(np.mean(losses))))
         curves["validation ndcg@10"].append((epoch + 1.0, gained))
         progress(f"deep ranker: epoch {epoch + 1}, loss {np.mean(losses):.3f}, validation NDCG@10 {gained:.4f}")
         if weights is None or np.isnan(gained) or gained > best:
-            best, weights = gained, model.scorer.get_weights()
-        if 0 < budget_seconds < time.monotonic() - started:
+            best, best_epoch, weights = gained, epoch, model.scorer.get_weights()
+        if epoch - best_epoch >= settings.patience or 0 < budget_seconds < time.monotonic() - started:
             break
     model.scorer.set_weights(weights)
-    return FittedDeep(served or ServedScorer(model.scorer, train.features.shape[1]), best, curves)
+    return FittedDeep(ServedScorer(model.scorer, train.features.shape[1]), best, curves)
+
+
+def _scores(scorer: CandidateScorer, batch: dict[str, Any]) -> Any:
+    return scorer(batch["history"], batch["actions"], batch["ages"], batch["items"], batch["dynamic"])
 
 
 def _history(history: History, now: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
@@ -124,16 +128,13 @@ def _batches(
         }
 
 
-def _ndcg(model: FittedDeep, examples: Examples) -> float:
-    """Mean NDCG@10 over the requests; NaN without any."""
-    gains, start = [], 0
-    for request, size in enumerate(examples.group.tolist()):
-        span = slice(start, start + size)
-        start += size
-        scores = model.score(
-            examples.histories[request], float(examples.nows[request]), examples.rows[span], examples.features[span]
-        )
-        hits = examples.labels[span][np.argsort(-scores, kind="stable")[:10]]
-        ideal = (1 / np.log2(np.arange(min(int(examples.labels[span].sum()), 10)) + 2)).sum()
-        gains.append(float((hits / np.log2(np.arange(len(hits)) + 2)).sum() / ideal))
-    return float(np.mean(gains)) if gains else float("nan")
+def _ndcg(score: Callable[[dict[str, Any]], Any], examples: Examples, settings: DeepSettings) -> float:
+    """Mean NDCG@10 over the requests, each with a wanted candidate or more; NaN without any."""
+    gains = []
+    for batch in _batches(examples, settings, np.arange(len(examples.group))) if len(examples.group) else ():
+        scores, wanted = np.where(batch["real"] > 0, score(batch).numpy(), -np.inf), batch["labels"] > 0
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+        discount = 1 / np.log2(np.arange(order.shape[1]) + 2)
+        ideal = np.cumsum(discount)[np.minimum(wanted.sum(axis=1), len(discount)) - 1]
+        gains.append(np.take_along_axis(wanted, order, axis=1) @ discount / ideal)
+    return float(np.mean(np.concatenate(gains))) if gains else float("nan")

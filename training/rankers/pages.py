@@ -12,6 +12,7 @@ from pipeline.ranking_features import RANKING_FEATURES, ranking_features
 from pipeline.user import UserContext
 from training.datasets.sequences import Sequences
 from training.rankers.examples import Examples, candidates_of
+from training.rankers.one_thread import one_thread
 from training.rankers.past_requests import Tower, contexts_of, users_asked
 from training.rankers.settings import ExampleSettings
 
@@ -58,9 +59,11 @@ def page_requests(
         u, span = int(pages.users[page]), slice(int(pages.indptr[page]), int(pages.indptr[page + 1]))
         start, stop = int(sequences.indptr[u]), int(sequences.indptr[u + 1])
         end = int(np.searchsorted(sequences.times[start:stop], pages.times[page], side="left"))
+        if end < stop - start - settings.targets:
+            continue
         clicked = pages.rows[span][pages.labels[span] > 0]
         unseen = np.isin(clicked, sequences.rows[start + end : stop]).all()
-        if end >= stop - start - settings.targets and 0 < len(clicked) < span.stop - span.start and unseen:
+        if 0 < len(clicked) < span.stop - span.start and unseen:
             chosen.append((page, end))
             if len(chosen) == settings.pages:
                 break
@@ -79,7 +82,8 @@ def replay_pages(
     requests: Sequence[PageRequest], artifacts: Artifacts, sources: Sequence[Source], *, total: int
 ) -> Examples:
     """The shown items with the features that they have among the candidates of today's sources."""
-    tables = [_features(request, artifacts, sources, total) for request in requests]
+    with one_thread():
+        tables = [_features(request, artifacts, sources, total) for request in requests]
     empty = np.empty(0, np.int32)
     return Examples(
         features=np.concatenate([np.empty((0, len(RANKING_FEATURES)), np.float32), *tables]),
