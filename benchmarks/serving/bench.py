@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 import httpx
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from benchmarks.result import Figure, percentiles
 from benchmarks.serving.cached import cached_service
@@ -22,6 +24,8 @@ from contracts.settings import Settings
 from lake.store import Lake
 from serving.auth.issuer import Issuer
 from serving.auth.scopes import RECOMMENDATIONS_READ
+from training.etl.abuse import REASONS
+from training.jobs.outputs import DROPPED
 
 ROUTE = "/v1/recommendations"
 UNKNOWN, UNKNOWN_SHARE = "unknown-", 0.05
@@ -36,12 +40,21 @@ FLOOR = "in_process_floor"
 
 
 def active_users(lake: Lake, count: int, random: np.random.Generator) -> list[str]:
-    """``count`` users, each as often as they act. Raises UnavailableError for an empty lake."""
-    table = lake.read("interactions", columns=["user_id"])
-    if not len(table):
+    """``count`` users, each as often as they act. Whom a daily run dropped for breaking a rule of abuse (bots) is none
+    of them: no row of theirs stands online. Raises UnavailableError for a lake without anybody else's actions."""
+    acted = lake.read("interactions", columns=["user_id"])["user_id"]
+    acted = acted.filter(pc.invert(pc.is_in(acted, value_set=_abusers(lake))))
+    if not len(acted):
         raise UnavailableError("the lake", "it holds no interactions to draw users from")
-    users: list[str] = table["user_id"].take(random.integers(0, len(table), count)).to_pylist()
+    users: list[str] = acted.take(random.integers(0, len(acted), count)).to_pylist()
     return users
+
+
+def _abusers(lake: Lake) -> pa.Array:
+    if DROPPED not in lake.tables():
+        return pa.array([], pa.string())
+    dropped = lake.read(DROPPED, columns=["user_id", "reason"])
+    return pc.unique(dropped["user_id"].filter(pc.is_in(dropped["reason"], value_set=pa.array(REASONS))))
 
 
 def with_unknown(users: Sequence[str], random: np.random.Generator) -> list[str]:
