@@ -4,7 +4,6 @@ import logging
 import os
 import queue
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -41,7 +40,7 @@ class ImpressionLog:
         *,
         answers: int = 10_000,
         disk_bytes: int = 1 << 30,
-        batch_seconds: float = 0.1,
+        batch_seconds: float = 0.2,
     ) -> None:
         self._kafka = kafka
         self._directory = directory
@@ -91,16 +90,13 @@ class ImpressionLog:
                 self._send_spilled()
 
     def _take(self) -> list[Record]:
-        """Waits a moment for the first answer, then takes what comes within another.
-
-        Each answer is encoded as it comes: all of a batch at once would hold the interpreter for as long as two
-        requests take, which every request of that moment would wait for."""
+        """Waits a moment for the first answer and another for more, then takes what is there."""
         records: list[Record] = []
         try:
             records += self._records(self._queue.get(timeout=self._batch_seconds))
-            end = time.monotonic() + (0 if self._stopping.is_set() else self._batch_seconds)
+            self._stopping.wait(self._batch_seconds)
             while len(records) < BATCH:
-                records += self._records(self._queue.get(timeout=max(end - time.monotonic(), 0)))
+                records += self._records(self._queue.get_nowait())
         except queue.Empty:
             pass
         return records
