@@ -68,9 +68,8 @@ def backup(settings: Settings, folder: Path) -> Backup:
         (staging / CONTENTS).write_text(json.dumps(content, indent=1))
         flush_tree(staging)
         staging.rename(folder)
-    except BaseException:
+    finally:
         shutil.rmtree(staging, ignore_errors=True)
-        raise
     return made
 
 

@@ -3,7 +3,8 @@
 A batch is written in this order: trending counters with their offset (one script), then the users, then whose vectors
 are behind by now, then the mark. A crash, or a Redis that lost its last writes, leaves a prefix of that, and the mark
 says where to go on: events behind it are folded again, which changes no user, and counters skip what their offset
-covers.
+covers. The mark moves only from where its writer left it: were it moved over a Redis that has fallen back since the
+users were written, nobody would fold their events again.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,6 +30,13 @@ for i = 2, #KEYS do
   redis.call('EXPIRE', KEYS[i], ARGV[3])
   at = at + 2 * items + 1
 end
+return 1
+"""
+
+_MOVE = b"""
+local applied, counted = unpack(redis.call('HMGET', KEYS[1], 'applied', 'counted'))
+if (applied or '') ~= ARGV[1] or (counted or '-1') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'applied', ARGV[3])
 return 1
 """
 
@@ -72,17 +80,33 @@ class Progress:
     done: Collection[str] = ()
 
 
-def write_progress(client: "redis.Redis[bytes]", moved: Mapping[int, Progress], *, project: str) -> None:
-    """Moves partitions on, after everything before their marks was written."""
+def write_progress(
+    client: "redis.Redis[bytes]",
+    moved: Mapping[int, Progress],
+    held: Mapping[int, PartitionMark],
+    *,
+    project: str,
+) -> list[int]:
+    """Moves partitions on, after everything before their marks was written.
+
+    ``held`` are the marks as the caller left them; a partition without one has none yet. Returns the partitions whose
+    marks stand elsewhere and were not moved.
+    """
+    move = client.register_script(_MOVE)
     pipe = client.pipeline(transaction=False)
+    asked = []
     for partition, progress in moved.items():
         if progress.done:
             pipe.srem(waiting_key(project, partition), *progress.done)
         if progress.waiting:
             pipe.sadd(waiting_key(project, partition), *progress.waiting)
         if progress.applied is not None:
-            pipe.hset(partition_key(project, partition), "applied", progress.applied)
-    pipe.execute()
+            mark = held.get(partition, PartitionMark())
+            before = "" if mark.applied is None else mark.applied
+            move([partition_key(project, partition)], [before, mark.counted, progress.applied], pipe)
+            asked.append((len(pipe) - 1, partition))
+    replies = pipe.execute()
+    return [partition for at, partition in asked if not replies[at]]
 
 
 def read_waiting(client: "redis.Redis[bytes]", partition: int, *, project: str) -> list[str]:

@@ -103,8 +103,12 @@ class Processor:
         return Applied(len(rows), repeated)
 
     def commit(self, moved: Mapping[int, Progress]) -> None:
-        """Moves partitions on. Call it last, when all that depends on their events is written."""
-        write_progress(self._client, moved, project=self._project)
+        """Moves partitions on. Call it last, when all that depends on their events is written.
+
+        Raises redis.RedisError, and MarkMovedError where Redis no longer stands where this process left it.
+        """
+        if elsewhere := write_progress(self._client, moved, self._marks, project=self._project):
+            raise MarkMovedError(read_marks(self._client, elsewhere, project=self._project))
         for partition, progress in moved.items():
             if progress.applied is not None:
                 self._marks[partition] = PartitionMark(progress.applied, self._marks[partition].counted)

@@ -36,10 +36,10 @@ class NotedDebts:
         """Strikes off who came up to date. Whoever acted since being queued is noted again: the worker's own note may
         have come just before it was struck off."""
         for partition, users in self._queue.take_done().items():
-            write_progress(self._client, {partition: Progress(done=users)}, project=self._project)
+            write_progress(self._client, {partition: Progress(done=users)}, {}, project=self._project)
             versions = self._read_versions(users)
             again = [user_id for user_id, version in versions.items() if version != self._versions.pop(user_id)]
-            write_progress(self._client, {partition: Progress(waiting=again)}, project=self._project)
+            write_progress(self._client, {partition: Progress(waiting=again)}, {}, project=self._project)
 
     def _read_versions(self, user_ids: Collection[str]) -> dict[str, bytes | None]:
         pipe = self._client.pipeline(transaction=False)

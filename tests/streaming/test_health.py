@@ -28,7 +28,7 @@ def test_what_is_not_applied_and_not_in_the_lake_is_counted(
     end = ends(FEEDS[0], kafka_bootstrap, topic_prefix)
     (partition,) = (int(p) for p, offset in end.items() if offset)
     with redis.Redis.from_url(clean_redis) as client:
-        write_progress(client, {partition: Progress(9, ["u1"])}, project=PROJECT)
+        write_progress(client, {partition: Progress(9, ["u1"])}, {}, project=PROJECT)
     found = stream_health(settings)
     assert (found.lag[partition], sum(found.lag.values()), found.vectors_behind) == (3, 3, 1)
     waiting = {sink.table: (sink.behind, sink.seconds) for sink in found.sinks}

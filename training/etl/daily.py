@@ -5,7 +5,7 @@ counted once into its (entity, day), and a window is the difference of two runni
 snapshot, whatever the popularity and however long the window.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
@@ -23,24 +23,22 @@ def daily_counts(interactions: DataFrame, labels: DataFrame, entity: str) -> Dat
     ``interactions`` has user_id, item_id, action, timestamp; ``labels`` those of ``label_impressions``. Columns: the
     entity, day (date) and MEASURES (long); ``active`` is 1 where there was an action.
     """
-    zero = sf.lit(0)
-    one = sf.lit(1)
-    kinds = (sf.when(sf.col("action") == action, 1).otherwise(0) for action in ("view", "click", "purchase"))
-    acted = interactions.select(entity, "timestamp", *_measured(*kinds, one, zero, zero, one))
-    shown = labels.select(entity, "timestamp", *_measured(zero, zero, zero, zero, one, sf.col("label"), zero))
+    kinds = {f"{action}s": sf.when(sf.col("action") == action, 1) for action in ("view", "click", "purchase")}
+    once = sf.lit(1)
+    acted = interactions.select(entity, "timestamp", *_measured(**kinds, actions=once, active=once))
+    shown = labels.select(entity, "timestamp", *_measured(impressions=once, shown_clicks=sf.col("label")))
+    counted = {measure: sf.max if measure == "active" else sf.sum for measure in MEASURES}
     return (
         acted.unionByName(shown)
         .groupBy(entity, sf.to_date("timestamp").alias("day"))
-        .agg(
-            *(sf.sum(measure).alias(measure) for measure in MEASURES[:-1]),
-            sf.max(MEASURES[-1]).alias(MEASURES[-1]),
-        )
+        .agg(*(combine(measure).alias(measure) for measure, combine in counted.items()))
     )
 
 
-def _measured(*values: Column) -> Iterator[Column]:
-    """What one row adds to each of MEASURES."""
-    return (value.cast("long").alias(measure) for measure, value in zip(MEASURES, values, strict=True))
+def _measured(**given: Column) -> list[Column]:
+    """What one row adds to each of MEASURES: 0 where it is not given or null."""
+    zero = sf.lit(0)
+    return [sf.coalesce(given.get(measure, zero), zero).cast("long").alias(measure) for measure in MEASURES]
 
 
 def snapshots(daily: DataFrame, entity: str, features: Sequence[DailyFeature], last: date) -> DataFrame:

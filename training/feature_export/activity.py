@@ -1,7 +1,6 @@
 """The state that the stream keeps of every user, computed in bulk by the stream's own fold."""
 
 from collections.abc import Iterator
-from operator import attrgetter
 
 import pyarrow as pa
 import redis
@@ -9,11 +8,10 @@ import redis
 from contracts.clock import Clock
 from contracts.errors import UnavailableError
 from contracts.events import ACTION_CODES
-from contracts.release import HISTORY_LENGTH
 from feature_repo import activity, seen
-from feature_repo.activity import DAY_MS, Act, Happening, UserActivity, event_key
+from feature_repo.activity import Happening, event_key
 from feature_repo.redis_state import Change, UserState, change_users, merging
-from feature_repo.seen import SEEN_LENGTH, UserSeen
+from feature_repo.seen import SEEN_LENGTH
 
 AT_ONCE = 500
 _CODES = {action.value: code for action, code in ACTION_CODES.items()}
@@ -42,22 +40,11 @@ def happenings(actions: pa.Table) -> Iterator[tuple[str, list[Happening]]]:
 
 
 def state_of(events: list[Happening]) -> UserState:
-    """The state that the stream's folds reach after ``events``, whatever their order. Where no event is there twice and
-    all fit, it is built at once."""
-    if len(events) > SEEN_LENGTH or len({event.event_key for event in events}) < len(events):
-        state, met = activity.INITIAL, seen.INITIAL
-        for event in events:
-            state, met = activity.fold(state, event), seen.fold(met, event)
-        return UserState(state, met)
-    place = max(((event.partition, event.offset) for event in events), default=(-1, -1))
-    acts = tuple(Act(*event[:4]) for event in sorted(events)[-HISTORY_LENGTH:])
-    days: dict[tuple[str, int], int] = {}
-    for time_ms, _, item_id, action, *_ in sorted(events, key=attrgetter("time_ms")):
-        entry, day = (item_id, action), time_ms // DAY_MS
-        if days.get(entry) != day:
-            days.pop(entry, None)
-            days[entry] = day
-    return UserState(UserActivity(acts, *place), UserSeen(days))
+    """The state after ``events``, whatever their order."""
+    state, met = activity.INITIAL, seen.INITIAL
+    for event in events:
+        state, met = activity.fold(state, event), seen.fold(met, event)
+    return UserState(state, met)
 
 
 def seed_users(client: "redis.Redis[bytes]", actions: pa.Table, clock: Clock) -> dict[str, int]:
@@ -79,21 +66,8 @@ def seed_users(client: "redis.Redis[bytes]", actions: pa.Table, clock: Clock) ->
         raise UnavailableError("Redis", f"{error}; the retry completes the export") from error
 
 
-def _adding(state: UserState) -> Change:
-    """``merging``, at once where the user is new or nothing is."""
-
-    def change(held: UserState) -> UserState:
-        if held == UserState():
-            return state
-        if held.activity.acts == state.activity.acts and held.seen == state.seen:
-            return held
-        return merging(state)(held)
-
-    return change
-
-
 def _merge(client: "redis.Redis[bytes]", states: dict[str, UserState], clock: Clock) -> dict[str, int]:
-    changes: dict[str, Change] = {user_id: _adding(state) for user_id, state in states.items()}
+    changes: dict[str, Change] = {user_id: merging(state) for user_id, state in states.items()}
     after = change_users(client, changes, clock)
     return {
         user_id: version if state.activity.acts == states[user_id].activity.acts else 0

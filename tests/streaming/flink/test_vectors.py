@@ -53,7 +53,7 @@ def queue(client: "redis.Redis[bytes]", towers: Towers) -> Iterator[VectorQueue]
 def act(client: "redis.Redis[bytes]", number: int) -> None:
     """Event ``number`` of the user as a worker writes it: the state, then the note."""
     change_users(client, {"u": folding([Happening(number, number, f"i{number}", 1)])}, lambda: 1e9, project="p")
-    write_progress(client, {3: Progress(waiting=["u"])}, project="p")
+    write_progress(client, {3: Progress(waiting=["u"])}, {}, project="p")
 
 
 def compute(queue: VectorQueue) -> None:
