@@ -18,22 +18,24 @@ def join(labels: pa.Table, store: FeatureStore) -> pa.Table:
     """``labels`` in their order, with every daily feature as of each label's moment.
 
     ``labels`` has user_id, item_id and timestamp (UTC) beside columns that are passed through; each feature is a
-    float32 column: the last snapshot stamped at or before the timestamp, 0 where the entity had none.
-    Raises RuntimeError when the store loses or repeats a label row.
+    float32 column: the last snapshot stamped at or before the timestamp, 0 where the entity had none. Snapshots are
+    stamped at ends of UTC days, so Feast is asked once for each entity and day: its join pairs whatever it is asked
+    for with every earlier snapshot. Raises RuntimeError when the store loses or repeats a row.
     """
-    entities = labels.to_pandas().rename(columns={"timestamp": EVENT_TIMESTAMP})
-    entities[_ROW] = range(len(entities))
-    names = [name for view in DAILY for name in feature_names(view)]
-    keys = entities[[_ROW, "user_id", "item_id", EVENT_TIMESTAMP]]
-    joined = store.get_historical_features(entity_df=keys, features=names).to_df()
-    if len(joined) != len(keys) or not joined[_ROW].is_unique:
-        raise RuntimeError(f"the point-in-time join gave {len(joined)} rows for {len(keys)} labels")
-    columns = [name.split(":")[1] for name in names]
-    features = joined.set_index(_ROW).loc[entities[_ROW], columns].fillna(0.0).astype("float32")
-    table = labels
-    for column in columns:
-        table = table.append_column(column, pa.array(features[column].to_numpy(), pa.float32()))
-    return table
+    for view, (entity, features) in DAILY.items():
+        asked = labels.select([entity, "timestamp"]).to_pandas().rename(columns={"timestamp": EVENT_TIMESTAMP})
+        asked[EVENT_TIMESTAMP] = asked[EVENT_TIMESTAMP].dt.floor("D")
+        moment_of = asked.groupby([entity, EVENT_TIMESTAMP], sort=False).ngroup().to_numpy()
+        moments = asked.drop_duplicates(ignore_index=True)
+        moments = moments.assign(**{_ROW: range(len(moments))})
+        joined = store.get_historical_features(entity_df=moments, features=feature_names(view)).to_df()
+        if len(joined) != len(moments) or not joined[_ROW].is_unique:
+            raise RuntimeError(f"the point-in-time join gave {len(joined)} rows for {len(moments)} moments of {view}")
+        known = joined.set_index(_ROW).sort_index()
+        for feature in features:
+            values = known[feature.name].fillna(0.0).to_numpy("float32")[moment_of]
+            labels = labels.append_column(feature.name, pa.array(values, pa.float32()))
+    return labels
 
 
 def training_set(
