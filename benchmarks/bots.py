@@ -38,7 +38,7 @@ def measure(spark: SparkSession, world: Path, scratch: Path) -> list[Figure]:
     cleaned = clean(frame, first.as_py(), last.as_py() + timedelta(seconds=1), AbuseRules())
     judged = cleaned.dropped.where(cleaned.dropped["reason"].isin(*REASONS)).select("user_id").distinct()
     dropped = {row.user_id for row in judged.collect()}
-    cleaned.marked.unpersist()
+    cleaned.abusers.unpersist()
     truth = pq.read_table(world / "truth" / "bots.parquet").to_pylist()
     acted = set(pc.unique(rows["user_id"]).to_pylist())
     bots = {row["user_id"]: row["kind"] for row in truth if row["user_id"] in acted}

@@ -148,9 +148,13 @@ def train_daily() -> None:
     run = plan()
     cleaned, aggregated, judged = clean(run), features(run), validate_lake(run)
     joined, sound = training_set(run), validate_training_set(run)
-    models, rankers = [train_two_tower(run), train_als(run), train_item_models(run)], train_rankers(run)
+    tower, als, item_models, rankers = train_two_tower(run), train_als(run), train_item_models(run), train_rankers(run)
     whole, measured, verdict = assemble(run), evaluate(run), gate(run)
-    cleaned >> [aggregated, judged] >> joined >> sound >> models >> rankers >> whole >> measured >> verdict
+    cleaned >> [aggregated, judged] >> joined >> sound >> tower
+    # Each model waits for the judgement of what it reads; ALS for the features too, so that one Spark runs at a time.
+    judged >> item_models
+    [aggregated, judged] >> als
+    [tower, als, item_models] >> rankers >> whole >> measured >> verdict
     verdict >> refused(run)
     verdict >> publish(run) >> export(run) >> register(run) >> promote(run)
 

@@ -9,8 +9,8 @@ Events are told apart by ``event_key``; the window that absorbs repeated event i
 older than all of a full window is left out, whether new or repeated).
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -89,30 +89,31 @@ class UserActivity:
 INITIAL = UserActivity()
 
 
-def fold(state: UserActivity, happening: Happening) -> UserActivity:
-    """The state after one more event. Returns ``state`` itself where the event changes nothing.
+def fold(state: UserActivity, *happenings: Happening) -> UserActivity:
+    """The state after more events, one or many at once. Returns ``state`` itself where they change nothing.
 
     Two events of one id are one event: that with the greater (time, item, action) stays, in any order of arrival.
     """
-    acts = _insert(state.acts, Act(*happening[:4]))
-    place = max((state.partition, state.offset), (happening.partition, happening.offset))
-    if acts is state.acts and place == (state.partition, state.offset):
-        return state
-    return UserActivity(acts, *place)
+    acts = _including(state.acts, [Act(*happening[:4]) for happening in happenings])
+    held = (state.partition, state.offset)
+    place = max([held, *((happening.partition, happening.offset) for happening in happenings)])
+    return state if acts is state.acts and place == held else UserActivity(acts, *place)
 
 
-def _insert(acts: tuple[Act, ...], act: Act) -> tuple[Act, ...]:
-    full = len(acts) >= HISTORY_LENGTH
-    if full and act < acts[0]:
-        return acts
-    if act.event_key in map(_KEY, acts):
-        position = [held.event_key for held in acts].index(act.event_key)
-        if acts[position] >= act:
-            return acts
-        acts = (*acts[:position], *acts[position + 1 :])
-        full = False
-    place = bisect_left(acts, act)
-    return (*acts[1 if full else 0 : place], act, *acts[place:])
+def _including(acts: tuple[Act, ...], more: Sequence[Act]) -> tuple[Act, ...]:
+    """The greatest HISTORY_LENGTH of both, one of each event key; ``acts`` itself where ``more`` brings nothing."""
+    full, changed = len(acts) >= HISTORY_LENGTH, False
+    of_key, kept = {act.event_key: act for act in acts}, list(acts)
+    for act in more:
+        held = of_key.get(act.event_key)
+        if (full and act < acts[0]) or (held is not None and held >= act):
+            continue
+        if held is not None:
+            kept.remove(held)
+        insort(kept, act)
+        of_key[act.event_key] = act
+        changed = True
+    return tuple(kept[-HISTORY_LENGTH:]) if changed else acts
 
 
 def contains(state: UserActivity, happening: Happening) -> bool:
@@ -120,20 +121,6 @@ def contains(state: UserActivity, happening: Happening) -> bool:
     if len(state.acts) >= HISTORY_LENGTH and Act(*happening[:4]) < state.acts[0]:
         return True
     return happening.event_key in map(_KEY, state.acts)
-
-
-def merge(one: UserActivity, other: UserActivity) -> UserActivity:
-    """The state that both sets of events together give: a bulk load beside a running stream loses nothing.
-
-    Returns ``one`` itself where ``other`` adds nothing.
-    """
-    acts = one.acts
-    for act in other.acts:
-        acts = _insert(acts, act)
-    place = max((one.partition, one.offset), (other.partition, other.offset))
-    if acts is one.acts and place == (one.partition, one.offset):
-        return one
-    return UserActivity(acts, *place)
 
 
 def counters(state: UserActivity) -> dict[str, float]:

@@ -1,10 +1,10 @@
 """The user's state as stored: read, folded and written over exactly the version that was read, by many writers.
 
-The consumer folds events with it, a bulk load merges histories of the lake with it while the consumer runs. A writer
+The consumer folds events with it, a bulk load folds histories of the lake with it while the consumer runs. A writer
 that loses the race reads and folds again; since the folds do not mind repetition, nothing is lost or counted twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import redis
@@ -12,7 +12,7 @@ import redis
 from contracts.clock import Clock
 from contracts.errors import ConflictError
 from feature_repo import activity, seen
-from feature_repo.activity import UserActivity
+from feature_repo.activity import Happening, UserActivity
 from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN
 from feature_repo.redis_layout import encode_entity_key, encode_row, encode_version, timestamp_field
 from feature_repo.redis_reader import StateRow, read_states
@@ -35,9 +35,9 @@ Change = Callable[[UserState], UserState]
 """Folds into a state; called again on a newer one when another writer came first. Unchanged parts stay identical."""
 
 
-def merging(other: UserState) -> Change:
-    """The change that adds everything of ``other``."""
-    return lambda state: UserState(activity.merge(state.activity, other.activity), seen.merge(state.seen, other.seen))
+def folding(happenings: Sequence[Happening]) -> Change:
+    """The change that folds events, in whatever order, into a state."""
+    return lambda state: UserState(activity.fold(state.activity, *happenings), seen.fold(state.seen, *happenings))
 
 
 def _write(project: str, user_id: str, row: StateRow, state: UserState, version: int) -> Write:

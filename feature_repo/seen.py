@@ -7,6 +7,7 @@ order).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from operator import itemgetter
 from typing import Any
 
@@ -27,33 +28,26 @@ class UserSeen:
 INITIAL = UserSeen()
 
 
-def fold(state: UserSeen, happening: Happening) -> UserSeen:
-    """The state after one more event. Returns ``state`` itself where the event changes nothing."""
-    met = (happening.item_id, happening.action)
-    day = happening.time_ms // DAY_MS
-    held = state.days.get(met)
-    if held is not None and held >= day:
-        return state
-    days = dict(state.days)
-    days.pop(met, None)
-    late = bool(days) and day < next(reversed(days.values()))
-    days[met] = day
+def fold(state: UserSeen, *happenings: Happening) -> UserSeen:
+    """The state after more events, one or many at once. Returns ``state`` itself where they change nothing."""
+    days, late = dict(state.days), False
+    for act in happenings:
+        met, day = (act.item_id, act.action), act.time_ms // DAY_MS
+        held = days.get(met)
+        if held is not None and held >= day:
+            continue
+        days.pop(met, None)
+        late = late or (bool(days) and day < next(reversed(days.values())))
+        days[met] = day
     if late:
         days = dict(sorted(days.items(), key=itemgetter(1)))
-    if len(days) > SEEN_LENGTH:
-        first = next(iter(days.values()))
-        oldest = min(entry for entry, seen_on in days.items() if seen_on == first)
-        if oldest == met:
-            return state
-        del days[oldest]
-    return UserSeen(days)
-
-
-def merge(one: UserSeen, other: UserSeen) -> UserSeen:
-    """The state that both sets of events together give."""
-    for (item_id, action), day in other.days.items():
-        one = fold(one, Happening(day * DAY_MS, 0, item_id, action))
-    return one
+    excess = len(days) - SEEN_LENGTH
+    if excess > 0:
+        last = next(islice(days.values(), excess - 1, None))
+        early = takewhile(lambda entry: entry[1] <= last, days.items())
+        for met, _ in sorted(early, key=itemgetter(1, 0))[:excess]:
+            del days[met]
+    return state if days == state.days else UserSeen(days)
 
 
 def to_features(state: UserSeen) -> dict[str, Value]:

@@ -7,11 +7,11 @@ import redis
 
 from contracts.clock import Clock
 from contracts.errors import HeadwaterError
-from feature_repo import activity, seen
+from feature_repo import activity
 from feature_repo.activity import Happening
 from feature_repo.online import PROJECT
 from feature_repo.redis_reader import StateRow, read_states
-from feature_repo.redis_state import Change, UserState, change_users
+from feature_repo.redis_state import change_users, folding
 from streaming.partition_state import (
     PartitionMark,
     Progress,
@@ -46,19 +46,6 @@ class MarkMovedError(HeadwaterError):
     def __init__(self, marks: Mapping[int, PartitionMark]) -> None:
         super().__init__(f"partitions {sorted(marks)} stand elsewhere in Redis than expected; starting from there")
         self.marks = marks
-
-
-def folding(happenings: Sequence[Happening]) -> Change:
-    """The change that folds events, in whatever order, into a state."""
-
-    def change(state: UserState) -> UserState:
-        acts, met = state.activity, state.seen
-        for happening in happenings:
-            acts = activity.fold(acts, happening)
-            met = seen.fold(met, happening)
-        return UserState(acts, met)
-
-    return change
 
 
 class Processor:

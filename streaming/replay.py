@@ -21,11 +21,11 @@ from contracts.errors import InvalidInputError
 from contracts.events import ACTION_CODES, Action
 from contracts.topics import EVENTS
 from feature_repo.activity import Happening, event_key, milliseconds
-from feature_repo.redis_state import change_users
+from feature_repo.redis_state import change_users, folding
 from lake.store import Lake
 from streaming.namespace import user_ids
 from streaming.partition_state import Progress
-from streaming.processor import Batch, Processor, folding
+from streaming.processor import Batch, Processor
 from streaming.records import Record, decode
 from streaming.towers import Tower
 from streaming.vectors import VectorWriter

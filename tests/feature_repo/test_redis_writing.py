@@ -16,7 +16,7 @@ from feature_repo.online import ITEM_DAILY, USER_ACTIVITY, USER_SEEN
 from feature_repo.redis_items import read_items_daily
 from feature_repo.redis_layout import encode_entity_key, encode_row
 from feature_repo.redis_reader import read_user
-from feature_repo.redis_state import UserState, change_users, merging
+from feature_repo.redis_state import UserState, change_users, folding
 from feature_repo.redis_writer import Write, next_version, write_all, write_rows
 
 
@@ -89,21 +89,17 @@ def test_writers_that_race_for_one_user_lose_no_action(client: "redis.Redis[byte
 
 
 def test_a_bulk_load_beside_the_stream_gives_the_union(client: "redis.Redis[bytes]") -> None:
-    def state(numbers: range) -> UserState:
-        acts, met = activity.INITIAL, seen.INITIAL
-        for n in numbers:
-            happening = Happening(n * 1000, n, f"i{n}", 2)
-            acts, met = activity.fold(acts, happening), seen.fold(met, happening)
-        return UserState(acts, met)
+    def events(numbers: range) -> list[Happening]:
+        return [Happening(n * 1000, n, f"i{n}", 2) for n in numbers]
 
-    change_users(client, {"u": merging(state(range(60, 120)))}, time.time)
-    change_users(client, {"u": merging(state(range(100)))}, time.time)
+    change_users(client, {"u": folding(events(range(60, 120)))}, time.time)
+    change_users(client, {"u": folding(events(range(100)))}, time.time)
     row = read_user(client, "u")
-    whole = state(range(120))
+    whole = folding(events(range(120)))(UserState())
     assert row.activity.acts == whole.activity.acts
     assert row.seen.days == whole.seen.days
     version = row.version
-    change_users(client, {"u": merging(state(range(100)))}, time.time)
+    change_users(client, {"u": folding(events(range(100)))}, time.time)
     assert read_user(client, "u").version == version
 
 
@@ -114,9 +110,7 @@ def test_changes_give_up_when_the_row_never_stands_still(
 
     def interfere(state: UserState) -> UserState:
         with lock:
-            change_users(
-                client, {"u": merging(UserState(activity.UserActivity((activity.Act(1, 1, "x", 1),))))}, time.time
-            )
+            change_users(client, {"u": folding([Happening(1, 1, "x", 1)])}, time.time)
             client.hset(encode_entity_key("headwater", {"user_id": "u"}), b"_ts:user_activity", b"\x08\x01")
             client.hset(
                 encode_entity_key("headwater", {"user_id": "u"}),
@@ -147,7 +141,7 @@ def test_a_user_costs_no_more_bytes_than_declared(
         happening = Happening(4_000_000_000_000 + n * 86_400_000, activity.KEY_MASK - n, item, 3, 999, 1 << 40)
         state = UserState(activity.fold(state.activity, happening), seen.fold(state.seen, happening))
     assert len(state.activity.acts) == HISTORY_LENGTH
-    change_users(client, {user: merging(state)}, time.time)
+    change_users(client, {user: lambda _: state}, time.time)
     payload = sum(
         len(field) + len(value)
         for view, features in (

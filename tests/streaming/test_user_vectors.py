@@ -16,12 +16,11 @@ from contracts.topics import EVENTS
 from feature_repo.activity import Act, Happening
 from feature_repo.online import USER_DAILY, USER_VECTOR
 from feature_repo.redis_reader import read_user, read_users
-from feature_repo.redis_state import change_users
+from feature_repo.redis_state import change_users, folding
 from feature_repo.redis_writer import write_rows
 from releases.model_client import ModelClient
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.partition_state import read_waiting
-from streaming.processor import folding
 from streaming.towers import Tower, TowersInService
 from streaming.vector_queue import VectorQueue
 from streaming.vectors import VectorWriter

@@ -42,6 +42,8 @@ class AbuseRules:
     item_share: float = 0.4
 
 
+MINUTE_MICROS = 60_000_000
+
 REASONS = ("per_minute", "per_hour", "per_day", "round_the_clock", "regular_intervals", "too_fast", "one_item")
 """Names of the rules in the order in which they are tried."""
 
@@ -52,15 +54,18 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
     Reads user_id, item_id, timestamp. Columns: user_id, actions, per_minute, per_hour, per_day, hours_in_day,
     gaps, gap_mean, gap_variation (null below two gaps), fast_gaps, item_count.
     """
+    # All figures are a user's: with a user's rows in one place nothing below moves again.
+    actions = interactions.select("user_id", "item_id", sf.unix_micros("timestamp").alias("at")).repartition("user_id")
+    # Numbers of minutes, hours and days since 1970: cutting a timestamp makes an object a row.
     hourly = (
-        interactions.groupBy("user_id", sf.date_trunc("minute", "timestamp").alias("minute"))
+        actions.groupBy("user_id", sf.expr(f"at div {MINUTE_MICROS}").alias("minute"))
         .agg(sf.count("*").alias("n"))
-        .groupBy("user_id", sf.date_trunc("hour", "minute").alias("hour"))
+        .groupBy("user_id", sf.expr("minute div 60").alias("hour"))
         .agg(sf.sum("n").alias("n"), sf.max("n").alias("peak"))
     )
     busy = sf.count_if(sf.col("n") >= rules.busy_hour)
     rates = (
-        hourly.groupBy("user_id", sf.to_date("hour").alias("day"))
+        hourly.groupBy("user_id", sf.expr("hour div 24").alias("day"))
         .agg(sf.sum("n").alias("n"), sf.max("n").alias("hour"), sf.max("peak").alias("minute"), busy.alias("hours"))
         .groupBy("user_id")
         .agg(
@@ -71,12 +76,12 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
             sf.max("hours").alias("hours_in_day"),
         )
     )
-    at = sf.unix_micros("timestamp") / 1e6
-    in_order = Window.partitionBy("user_id").orderBy("timestamp")
+    seconds = sf.col("at") / 1e6
+    in_order = Window.partitionBy("user_id").orderBy("at")
     gap = sf.col("gap")
     paused = sf.when(gap.between(1.0, float(rules.session_gap_seconds)), gap)
     spacing = (
-        interactions.select("user_id", (at - sf.lag(at).over(in_order)).alias("gap"))
+        actions.select("user_id", (seconds - sf.lag(seconds).over(in_order)).alias("gap"))
         .groupBy("user_id")
         .agg(
             sf.count(paused).alias("gaps"),
@@ -86,7 +91,7 @@ def behaviour(interactions: DataFrame, rules: AbuseRules) -> DataFrame:
         )
     )
     items = (
-        interactions.groupBy("user_id", "item_id")
+        actions.groupBy("user_id", "item_id")
         .agg(sf.count("*").alias("n"))
         .groupBy("user_id")
         .agg(sf.max("n").alias("item_count"))

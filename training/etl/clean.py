@@ -15,12 +15,12 @@ CONTRACT, DUPLICATE, OUTSIDE = "contract", "duplicate", "outside_window"
 
 @dataclass(frozen=True)
 class Cleaned:
-    """``kept`` has the columns of the input; ``dropped`` those and ``reason``. Both are lazy; ``marked`` is the cached
-    frame behind them, to be released with ``unpersist``."""
+    """``kept`` has the columns of the input; ``dropped`` those and ``reason``. Both are lazy; ``abusers`` (user_id,
+    abuse) is the cached frame behind them, to be released with ``unpersist``."""
 
     kept: DataFrame
     dropped: DataFrame
-    marked: DataFrame
+    abusers: DataFrame
 
 
 def _broken() -> Column:
@@ -45,16 +45,11 @@ def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseR
             (sf.col("timestamp") < sf.lit(start)) | (sf.col("timestamp") >= sf.lit(end)), OUTSIDE
         ),
     )
-    first = Window.partitionBy("event_id").orderBy(
-        sf.col("reason").isNotNull(), sf.col("received_at").asc_nulls_last(), "origin"
-    )
-    once = checked.withColumn(
-        "reason",
-        sf.when(sf.col("reason").isNull() & (sf.row_number().over(first) > 1), DUPLICATE).otherwise(sf.col("reason")),
-    ).persist()
-    sound = once.where("reason is null")
+    once = _once(checked)
     # Both frames ask who they are.
-    abusers = judge(behaviour(sound, rules), rules).withColumnRenamed("reason", "abuse").persist()
+    abusers = (
+        judge(behaviour(once.where("reason is null"), rules), rules).withColumnRenamed("reason", "abuse").persist()
+    )
     marked = (
         once.join(sf.broadcast(abusers), "user_id", "left")
         .withColumn("reason", sf.coalesce("reason", "abuse"))
@@ -64,5 +59,17 @@ def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseR
     return Cleaned(
         marked.where("reason is null").select(columns),
         marked.where("reason is not null").select(*columns, "reason"),
-        once,
+        abusers,
     )
+
+
+def _once(checked: DataFrame) -> DataFrame:
+    """Gives all but the first row of an event the reason DUPLICATE. Importing merges by event id, so mostly there is
+    none: that is found out first, since to put whole rows in order costs several times as much."""
+    if checked.groupBy("event_id").count().where("count > 1").isEmpty():
+        return checked
+    first = Window.partitionBy("event_id").orderBy(
+        sf.col("reason").isNotNull(), sf.col("received_at").asc_nulls_last(), "origin"
+    )
+    repeated = sf.col("reason").isNull() & (sf.row_number().over(first) > 1)
+    return checked.withColumn("reason", sf.when(repeated, DUPLICATE).otherwise(sf.col("reason")))

@@ -8,9 +8,8 @@ import redis
 from contracts.clock import Clock
 from contracts.errors import UnavailableError
 from contracts.events import ACTION_CODES
-from feature_repo import activity, seen
 from feature_repo.activity import Happening, event_key
-from feature_repo.redis_state import Change, UserState, change_users, merging
+from feature_repo.redis_state import change_users, folding
 from feature_repo.seen import SEEN_LENGTH
 
 AT_ONCE = 500
@@ -39,37 +38,28 @@ def happenings(actions: pa.Table) -> Iterator[tuple[str, list[Happening]]]:
         start = stop
 
 
-def state_of(events: list[Happening]) -> UserState:
-    """The state after ``events``, whatever their order."""
-    state, met = activity.INITIAL, seen.INITIAL
-    for event in events:
-        state, met = activity.fold(state, event), seen.fold(met, event)
-    return UserState(state, met)
-
-
 def seed_users(client: "redis.Redis[bytes]", actions: pa.Table, clock: Clock) -> dict[str, int]:
-    """Merges the users' actions into their online state, beside a running stream.
+    """Folds the users' actions into their online state, beside a running stream.
 
     Returns the version of each user's state where these actions are all that it holds, 0 where the stream knows more:
     what is computed from ``actions`` is as fresh as a state of that version. A repeat changes nothing. Raises
     UnavailableError when Redis fails.
     """
-    versions, batch = dict[str, int](), dict[str, UserState]()
+    versions, batch = dict[str, int](), dict[str, list[Happening]]()
     try:
         for user_id, events in happenings(actions):
-            batch[user_id] = state_of(events)
+            batch[user_id] = events
             if len(batch) == AT_ONCE:
-                versions |= _merge(client, batch, clock)
+                versions |= _fold(client, batch, clock)
                 batch = {}
-        return versions | _merge(client, batch, clock)
+        return versions | _fold(client, batch, clock)
     except redis.RedisError as error:
         raise UnavailableError("Redis", f"{error}; the retry completes the export") from error
 
 
-def _merge(client: "redis.Redis[bytes]", states: dict[str, UserState], clock: Clock) -> dict[str, int]:
-    changes: dict[str, Change] = {user_id: merging(state) for user_id, state in states.items()}
-    after = change_users(client, changes, clock)
-    return {
-        user_id: version if state.activity.acts == states[user_id].activity.acts else 0
-        for user_id, (state, version) in after.items()
-    }
+def _fold(client: "redis.Redis[bytes]", batch: dict[str, list[Happening]], clock: Clock) -> dict[str, int]:
+    versions = {}
+    for user_id, (state, version) in change_users(client, {u: folding(e) for u, e in batch.items()}, clock).items():
+        known = {event.event_key for event in batch[user_id]}
+        versions[user_id] = version if all(act.event_key in known for act in state.activity.acts) else 0
+    return versions

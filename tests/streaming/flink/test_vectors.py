@@ -9,12 +9,11 @@ import redis
 
 from feature_repo.activity import Happening
 from feature_repo.redis_reader import read_user
-from feature_repo.redis_state import change_users
+from feature_repo.redis_state import change_users, folding
 from releases.model_client import ModelClient
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.flink.vectors import NotedDebts
 from streaming.partition_state import Progress, read_waiting, write_progress
-from streaming.processor import folding
 from streaming.towers import Tower, TowersInService
 from streaming.vector_queue import VectorQueue
 from streaming.vectors import VectorWriter

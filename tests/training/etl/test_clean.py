@@ -16,7 +16,7 @@ def _cleaned(spark: SparkSession, rows: list[dict[str, Any]]) -> tuple[set[str],
     cleaned = clean(frame(spark, rows), at(0), at(30), RULES)
     kept = {row.event_id for row in cleaned.kept.collect()}
     dropped = Counter((row.user_id, row.reason) for row in cleaned.dropped.collect())
-    cleaned.marked.unpersist()
+    cleaned.abusers.unpersist()
     return kept, dropped
 
 

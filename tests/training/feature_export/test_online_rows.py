@@ -17,9 +17,10 @@ from contracts.events import ACTION_CODES, Action
 from feature_repo import user_daily
 from feature_repo.online import USER_DAILY, USER_VECTOR
 from feature_repo.redis_reader import read_user
+from feature_repo.redis_state import UserState, folding
 from feature_repo.sources import Offline
 from feature_repo.store import feature_store
-from training.feature_export.activity import happenings, seed_users, state_of
+from training.feature_export.activity import happenings, seed_users
 from training.feature_export.online import daily_rows, delete_vectors, newest_of_each, vector_rows, write
 
 END = datetime(2026, 3, 11, tzinfo=UTC)
@@ -92,7 +93,7 @@ def test_vectors_belong_to_their_release_and_go_with_it(clean_redis: str) -> Non
 
 def test_users_are_seeded_with_the_streams_own_fold_and_twice_is_once(clean_redis: str) -> None:
     rows = _actions([("a", "i1", -60), ("a", "i2", -30), ("b", "i3", -10)])
-    states = {user: state_of(events) for user, events in happenings(rows)}
+    states = {user: folding(events)(UserState()) for user, events in happenings(rows)}
     with redis.Redis.from_url(clean_redis) as client:
         for _ in range(2):
             versions = seed_users(client, rows, _now)
