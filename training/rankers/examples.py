@@ -12,7 +12,6 @@ from pipeline.candidates import Candidates, Source, merge
 from pipeline.ranking_features import RANKING_FEATURES, ranking_features
 from pipeline.sources import DEFAULT_QUOTAS
 from pipeline.user import History, UserContext
-from training.models.fitted import Progress, silent
 from training.rankers.one_thread import one_thread
 
 
@@ -63,17 +62,17 @@ class Examples:
         )
 
 
-def joined(one: Examples, other: Examples) -> Examples:
-    """The examples of both, one after the other."""
+def joined(*parts: Examples) -> Examples:
+    """The examples of all parts, one after the other."""
     return Examples(
-        np.concatenate([one.features, other.features]),
-        np.concatenate([one.labels, other.labels]),
-        np.concatenate([one.rows, other.rows]),
-        np.concatenate([one.positions, other.positions]),
-        np.concatenate([one.group, other.group]),
-        [*one.histories, *other.histories],
-        np.concatenate([one.nows, other.nows]),
-        np.concatenate([one.validates, other.validates]),
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.positions for part in parts]),
+        np.concatenate([part.group for part in parts]),
+        [history for part in parts for history in part.histories],
+        np.concatenate([part.nows for part in parts]),
+        np.concatenate([part.validates for part in parts]),
     )
 
 
@@ -93,23 +92,21 @@ def replay(
     blend: Blend | None,
     tail: int = 0,
     seed: int = 0,
-    progress: Progress = silent,
+    first: int = 0,
 ) -> Examples:
     """Candidates, features and labels of ``requests``: the ``top`` candidates of each in retrieval order, and ``tail``
-    of the others at random. A request whose candidates hold nothing that was wanted teaches nothing and is left out."""
+    of the others at random. A request whose candidates hold nothing that was wanted teaches nothing and is left out.
+    ``first`` is the number of the first of them, where they are a part of more."""
     features, labels, rows, kept = [], [], [], []
-    random = np.random.default_rng(seed)
     with one_thread():
-        for done, request in enumerate(requests):
-            if done % 1000 == 999:
-                progress(f"rankers: {done + 1:,} of {len(requests):,} past requests replayed")
+        for number, request in enumerate(requests, first):
             candidates = candidates_of(request.user, sources, total)
             wanted = np.isin(candidates.rows, request.wanted)
             if not wanted.any():
                 continue
             table = ranking_features(request.user, candidates, artifacts)
             order = np.argsort(-blend.score(table), kind="stable") if blend else np.arange(len(table))
-            others = order[top:]
+            others, random = order[top:], np.random.default_rng((seed, number))
             order = np.concatenate([order[:top], random.choice(others, min(tail, len(others)), replace=False)])
             if not wanted[order].any():
                 continue

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from pipeline.artifacts import Artifacts
 from pipeline.blend import Blend
-from pipeline.sources import default_sources
 from training.datasets.sequences import Sequences
 from training.datasets.user_features import UserFeatures
 from training.models.fitted import Progress, silent
 from training.rankers.blend import fit_blend
-from training.rankers.examples import Examples, joined, replay
-from training.rankers.pages import Pages, page_requests, replay_pages
+from training.rankers.examples import Examples, joined
+from training.rankers.pages import Pages, page_requests
 from training.rankers.past_requests import Tower, past_requests
+from training.rankers.replayer import Replayer
 from training.rankers.settings import ExampleSettings
 
 
@@ -36,27 +35,15 @@ def label_by(
 
     ``user_features`` are those at each action of ``train``, for the tower; ``pages`` are what users were shown,
     labelled: those after everything that the sources saw become examples too."""
-    artifacts = Artifacts.load(sources)
-    proposing = default_sources(artifacts)
     requests = past_requests(train, tower, settings, seed, user_features)
     first = [request for request in requests if not request.validates][: settings.blend_groups]
+    shown = page_requests(pages, train, tower, settings, seed) if pages is not None else []
     everything = settings.candidates
-    blend = fit_blend(
-        replay(first, artifacts, proposing, total=everything, top=everything, blend=None, progress=silent)
-    )
-    examples = replay(
-        requests,
-        artifacts,
-        proposing,
-        total=everything,
-        top=settings.top,
-        blend=blend,
-        tail=settings.tail,
-        seed=seed,
-        progress=progress,
-    )
-    if pages is not None:
-        shown = page_requests(pages, train, tower, settings, seed)
-        progress(f"rankers: {len(shown):,} pages that were shown")
-        examples = joined(examples, replay_pages(shown, artifacts, proposing, total=everything))
+    with Replayer(sources, len(requests) + len(shown), progress) as replayer:
+        blend = fit_blend(replayer.past(first, total=everything, top=everything, blend=None, tail=0, seed=seed))
+        examples = replayer.past(
+            requests, total=everything, top=settings.top, blend=blend, tail=settings.tail, seed=seed
+        )
+        if shown:
+            examples = joined(examples, replayer.pages(shown, total=everything))
     return examples, blend
