@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from training.models.two_tower.item_tower import ItemTower
 from training.models.two_tower.machine import operations_per_second
 from training.models.two_tower.model import Inputs, Negatives, TwoTower, sampling_probabilities
 from training.models.two_tower.settings import TwoTowerSettings
-from training.models.two_tower.stream import Stream
+from training.models.two_tower.stream import Batch, Stream
 from training.models.two_tower.user_tower import UserTower
 from training.models.two_tower.validation import Validation
 from training.tensorflow_runtime import load
@@ -172,12 +173,12 @@ def _train(
     )
     checks = int(plan.begin * settings.validations) + 1
     run.best = -1.0
-    for steps, batch in enumerate(batches):
+    for steps, given in enumerate(_ahead(batches, inputs)):
         done = plan.done(run)
         if done >= plan.end and steps:
             break
         model.optimizer.learning_rate = plan.learning_rate(done)
-        loss = step(inputs.of(batch))["loss"]
+        loss = step(given)["loss"]
         run.positions += stream.batch * settings.window
         if not run.compiled_after[1]:
             run.compiled_after = (run.seconds(), run.positions)
@@ -191,6 +192,16 @@ def _train(
     if last < _WORSE * run.best:
         for variable, value in zip(model.trainable_variables, run.weights, strict=True):
             variable.assign(value)
+
+
+def _ahead(batches: Iterator[Batch], inputs: Inputs) -> Iterator[dict[str, Any]]:
+    """The inputs of the next step are made while the present one runs: by one thread, in the order of ``batches``."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(lambda: inputs.of(next(batches)))
+        while True:
+            ready = coming.result()
+            coming = thread.submit(lambda: inputs.of(next(batches)))
+            yield ready
 
 
 def schedule(done: float, warm_up: float) -> float:
