@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 WINDOWS = (1, 7, 28)
-"""Days that a window spans. An entity that is silent for the longest one gets a last row of zeros, then no more."""
+"""Days that a window spans. An entity that is silent for longer than the longest has a row only that often: its
+windows are zero already and its totals no longer change."""
 
-TIME_TO_LIVE = timedelta(0)
-"""Rows never expire (Feast reads zero so): the last row of a silent entity stays true for ever, since its windows are
-zero already and its totals no longer change."""
+TIME_TO_LIVE = timedelta(days=2 * max(WINDOWS))
+"""How far back a join as of a moment looks for a row: no two of an entity's rows are further apart than half of that.
+Feast pairs each moment with every row of this time."""
 
 
 @dataclass(frozen=True)

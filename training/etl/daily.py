@@ -42,18 +42,20 @@ def _measured(**given: Column) -> list[Column]:
 
 
 def snapshots(daily: DataFrame, entity: str, features: Sequence[DailyFeature], last: date) -> DataFrame:
-    """One row an entity and day from its first day until ``last`` or SILENT_AFTER days after it fell silent.
+    """One row an entity and day from its first day until ``last``; where it is silent for longer than SILENT_AFTER
+    days, one every SILENT_AFTER days.
 
     Columns: the entity, event_timestamp (end of the day, UTC) and one float column a feature. Days after ``last`` are
     left out.
     """
     silence = sf.date_diff(sf.lead("day").over(Window.partitionBy(entity).orderBy("day")), "day") - 1
-    until = sf.least(silence, sf.lit(SILENT_AFTER), sf.date_diff(sf.lit(last), "day"))
+    until = sf.least(silence, sf.date_diff(sf.lit(last), "day"))
+    ages = sf.filter(sf.sequence(sf.lit(0), "until"), lambda age: (age < SILENT_AFTER) | (age % SILENT_AFTER == 0))
     measured = sorted({feature.measure for feature in features})
     spread = (
         daily.where(sf.col("day") <= sf.lit(last))
         .select(entity, "day", *measured, until.alias("until"))
-        .select(entity, "day", *measured, sf.explode(sf.sequence(sf.lit(0), "until")).alias("age"))
+        .select(entity, "day", *measured, sf.explode(ages).alias("age"))
         .select(
             entity,
             (sf.unix_date("day") + sf.col("age")).alias("snapshot"),

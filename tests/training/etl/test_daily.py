@@ -1,11 +1,13 @@
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from contracts.impressions import Impression
 from feature_repo import item_daily, user_daily
+from feature_repo.daily import TIME_TO_LIVE
 from tests.training.etl.rows import at, frame, impression, interaction
 from training.etl.daily import daily_counts, snapshots
 from training.etl.labels import label_impressions
@@ -30,10 +32,10 @@ def _by_hand(entity: str, identity: str, moment: datetime, action: str | None, d
     )
 
 
-def _snapshots(spark: SparkSession, entity: str, features: Any) -> list[Any]:
+def _snapshots(spark: SparkSession, entity: str, features: Any, last: date = LAST) -> list[Any]:
     interactions = frame(spark, ROWS)
     labels = label_impressions(frame(spark, SHOWN, Impression), interactions)
-    rows: list[Any] = snapshots(daily_counts(interactions, labels, entity), entity, features, LAST).collect()
+    rows: list[Any] = snapshots(daily_counts(interactions, labels, entity), entity, features, last).collect()
     return rows
 
 
@@ -49,7 +51,7 @@ def test_every_window_equals_a_count_over_raw_rows(spark: SparkSession) -> None:
         assert len(checked) >= 5
 
 
-def test_a_silent_entity_ends_with_a_row_of_zeros_and_none_lies_after_the_last_day(spark: SparkSession) -> None:
+def test_a_silent_entity_soon_has_rows_of_zeros_and_none_lies_after_the_last_day(spark: SparkSession) -> None:
     rows = defaultdict(list)
     for row in _snapshots(spark, "user_id", user_daily.FEATURES):
         rows[row.user_id].append(row)
@@ -57,6 +59,15 @@ def test_a_silent_entity_ends_with_a_row_of_zeros_and_none_lies_after_the_last_d
     assert [row.user_actions_28d for row in second] == [1.0] * 28 + [0.0]
     assert second[-1].user_actions == 1.0
     assert max(row.event_timestamp for row in rows["u1"]) == datetime(2026, 4, 26)  # noqa: DTZ001
+
+
+def test_no_two_rows_are_further_apart_than_half_the_time_that_a_join_looks_back(spark: SparkSession) -> None:
+    rows = _snapshots(spark, "user_id", user_daily.FEATURES, last=LAST + timedelta(days=70))
+    second = sorted((row for row in rows if row.user_id == "u2"), key=lambda row: row.event_timestamp)
+    days = [(row.event_timestamp - second[0].event_timestamp).days for row in second]
+    assert days == [*range(29), 56, 84, 112]
+    assert {(row.user_actions_28d, row.user_actions) for row in second[28:]} == {(0.0, 1.0)}
+    assert max(b - a for a, b in pairwise(days)) * 2 <= TIME_TO_LIVE.days
 
 
 def test_impressions_count_where_they_were_shown(spark: SparkSession) -> None:
