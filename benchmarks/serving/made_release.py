@@ -99,13 +99,12 @@ def _write_models(staging: Path, items: int, version: int) -> int:
 def _write_items(staging: Path, items: int, now: float, random: np.random.Generator) -> None:
     counts = (popularity(items) * 100 * items).astype(np.int64)
     born = (now - random.exponential(60 * 86_400, items)).astype(np.int64) * 1_000_000
-    names = np.array(CATEGORIES)
     table = pa.table(
         {
             "item_id": [f"item{row}" for row in range(items)],
             "category": pa.ListArray.from_arrays(
                 pa.array(np.arange(0, 2 * items + 1, 2, dtype=np.int32)),
-                pa.array(names[random.integers(0, len(names), 2 * items)]),
+                pa.array(CATEGORIES).take(pa.array(random.integers(0, len(CATEGORIES), 2 * items))),
             ),
             "title": [f"Item {row}" for row in range(items)],
             **{name: pa.array(born, pa.timestamp("us", tz="UTC")) for name in ("created_at", "first_seen")},
