@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benchmarks.result import Figure, percentiles
 from benchmarks.serving.cached import cached_service
-from benchmarks.serving.gateway_process import memory_mib, start_to_ready
+from benchmarks.serving.gateway_process import mapped_mib, memory_mib, start_to_ready
 from benchmarks.serving.in_process import Stages, measure
 from benchmarks.serving.made_world import made_users, made_world
 from benchmarks.serving.open_loop import Sample, load
@@ -159,6 +159,7 @@ def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: flo
         Figure("degraded_share", float(np.mean([one.degraded for one in answered])), "share"),
         Figure("feature_hit_rate", hit_rate(answered), "share of known users' requests"),
         Figure("gateway_memory_mib", memory_mib(settings.gateway_port) - index, "MiB apart from the index"),
+        Figure("mapped_files_mib", mapped_mib(settings.gateway_port), "MiB of gateway_memory_mib"),
         Figure("index_mib", index, "MiB"),
         Figure("start_to_ready_seconds", ready, "s"),
     ]

@@ -19,15 +19,25 @@ GIVE_UP_SECONDS = 120.0
 
 def memory_mib(port: int) -> float:
     """Resident memory of the processes that listen on ``port`` and of their children, MiB. Raises UnavailableError."""
+    return sum(psutil.Process(pid).memory_info().rss for pid in _processes(port)) / 2**20
+
+
+def mapped_mib(port: int) -> float:
+    """The part of ``memory_mib`` that is pages of files (Linux's RssFile): the system may drop them and processes share
+    them. Raises UnavailableError."""
+    return sum(psutil.Process(pid).memory_info().shared for pid in _processes(port)) / 2**20
+
+
+def _processes(port: int) -> set[int]:
     listening = [
         one.pid
         for one in psutil.net_connections("tcp")
-        if one.status == "LISTEN" and one.laddr and one.laddr.port == port
+        if one.status == "LISTEN" and one.laddr and one.laddr.port == port and one.pid is not None
     ]
     processes = {child for pid in listening for child in (pid, *(c.pid for c in psutil.Process(pid).children(True)))}
     if not processes:
         raise UnavailableError("the gateway", f"no process listens on port {port}")
-    return sum(psutil.Process(pid).memory_info().rss for pid in processes) / 2**20
+    return processes
 
 
 def start_to_ready(settings: Settings) -> float:
