@@ -58,9 +58,10 @@ say "installing headwater"
 "$VENV/bin/uv" pip install --python "$VENV/bin/python" --quiet --no-build-isolation --no-deps -e .
 say "fetching the jars of Kafka and Spark's Kafka connector"
 "$VENV/bin/python" -m stack.jars fetch
-say "compiling what several servers import at once"
+say "compiling what servers and tasks import first"
 site=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-for package in airflow mlflow sqlalchemy alembic pydantic fastapi flask opentelemetry; do
+for package in airflow mlflow sqlalchemy alembic pydantic fastapi flask opentelemetry \
+    feast ibis sqlglot great_expectations pyspark; do
     "$VENV/bin/python" -m compileall -q -j 0 "$site/$package" >/dev/null
 done
 printf '%s' "$wanted" >"$STAMP"
