@@ -26,7 +26,7 @@ ITEMS: Final = 10_000
 DAYS: Final = 30
 SEED: Final = 7
 TRAIN_SECONDS: Final = 40
-"""Training budget on the simulated world: who tries the demo waits for it. Data of one's own has the setting's."""
+"""Training budget on the simulated world, where nobody has set one: who tries the demo waits for it."""
 ANSWER_SECONDS: Final = 60.0
 ITEMS_SHOWN: Final = 10
 
@@ -71,7 +71,8 @@ def command(
             )
         source = data or _simulated_world(settings, steps)
         steps.headwater(f"importing {source}", "import", str(source), "--shift-to-now")
-        budget = [] if data else ["--budget", str(TRAIN_SECONDS)]
+        own = data is not None or "train_seconds" in settings.model_fields_set
+        budget = [] if own else ["--budget", str(TRAIN_SECONDS)]
         steps.headwater("training: the DAG train_daily in Airflow", "train", *budget)
         if not _has_champion(settings):
             raise HeadwaterError(

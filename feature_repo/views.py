@@ -1,12 +1,13 @@
 """The Feast views of every declaration in ``feature_repo.online``, over Parquet files."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from feast import FeatureView, Field
 from feast.types import Array, Float32, Int64, String
 
 from feature_repo.daily import TIME_TO_LIVE
-from feature_repo.daily_views import VERSIONS
+from feature_repo.daily_views import DAILY, VERSIONS
 from feature_repo.entities import ENTITIES
 from feature_repo.online import VIEWS, FieldType
 from feature_repo.sources import Offline, parquet_source
@@ -19,6 +20,9 @@ _TYPES = {
     FieldType.INT64_LIST: Array(Int64),
     FieldType.FLOAT32_LIST: Array(Float32),
 }
+
+FOR_EVER = timedelta(0)
+"""Feast's word for it. Of views that are not daily only the newest row of an entity says anything."""
 
 
 def feature_view(name: str, path: str, offline: Offline) -> FeatureView:
@@ -37,7 +41,7 @@ def feature_view(name: str, path: str, offline: Offline) -> FeatureView:
         name=name,
         entities=[ENTITIES[key] for key in declared.join_keys],
         schema=fields,
-        ttl=TIME_TO_LIVE,
+        ttl=TIME_TO_LIVE if name in DAILY else FOR_EVER,
         source=parquet_source(f"{name}_source", path, offline),
     )
 

@@ -1,11 +1,11 @@
 """Past requests replayed by several processes: one costs some milliseconds of Python, which threads would not share."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor
 
 from pipeline.artifacts import Artifacts
@@ -29,7 +29,7 @@ class Replayer:
 
     def __init__(self, folder: Path, requests: int, progress: Progress = silent) -> None:
         self._folder, self._progress = str(folder), progress
-        workers = min(os.cpu_count() or 1, requests // AT_ONCE) if requests >= LEAST else 1
+        workers = min(cpu_count(), requests // AT_ONCE) if requests >= LEAST else 1
         self._pool = ProcessPoolExecutor(max_workers=workers) if workers > 1 else None
 
     def __enter__(self) -> Self:

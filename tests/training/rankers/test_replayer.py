@@ -29,7 +29,7 @@ def test_processes_and_their_number_leave_no_trace(tmp_path: Path, monkeypatch: 
     alone = _labelled(tmp_path / "alone")
     monkeypatch.setattr(replayer, "LEAST", 1)
     monkeypatch.setattr(replayer, "AT_ONCE", 20)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(replayer, "cpu_count", lambda: 2)
     shared = _labelled(tmp_path / "shared")
     assert len(alone.group) > 40
     for name in ("features", "labels", "rows", "group", "nows", "validates"):
