@@ -156,7 +156,7 @@ def train_daily() -> None:
     [aggregated, judged] >> als
     [tower, als, item_models] >> rankers >> whole >> measured >> verdict
     verdict >> refused(run)
-    verdict >> publish(run) >> export(run) >> register(run) >> promote(run)
+    verdict >> publish(run) >> [export(run), register(run)] >> promote(run)
 
 
 train_daily()

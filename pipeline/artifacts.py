@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,16 +57,6 @@ class Artifacts:
     transitions: SparseRows | None = None
     blend: Blend | None = None
     fresh_vectors: npt.NDArray[np.float32] | None = None
-
-    @property
-    def item_ids(self) -> Sequence[str]:
-        """Item ids in row order."""
-        return self.items.ids
-
-    @property
-    def row_of(self) -> Mapping[str, int]:
-        """Item id → row."""
-        return self.items.row_of
 
     def with_items(self, items: Items, fresh_vectors: npt.NDArray[np.float32] | None = None) -> "Artifacts":
         """The same models over a changed item table (new popularity, hidden or added items)."""

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from contracts.catalogue import Item
+from pipeline.item_ids import UNKNOWN, ItemIds, Texts
 from pipeline.sparse import SparseRows
 
 _WITHOUT_COUNTS = ("main_category", "born", "category_lists")
@@ -30,9 +31,8 @@ class Items:
     shares what did not change.
     """
 
-    ids: Sequence[str]
-    row_of: Mapping[str, int]
-    titles: Sequence[str | None]
+    ids: ItemIds
+    titles: Texts
     categories: tuple[str, ...]
     category_indptr: npt.NDArray[np.int64]
     category_indices: npt.NDArray[np.int32]
@@ -92,7 +92,9 @@ class Items:
 
     def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Rows of those ``ids`` that are known, in their order."""
-        return np.array([self.row_of[i] for i in ids if i in self.row_of], dtype=np.int32)
+        rows = self.ids.rows(ids)
+        known: npt.NDArray[np.int32] = rows[rows != UNKNOWN]
+        return known
 
     def with_scores(self, popular: npt.NDArray[np.float32], trending: npt.NDArray[np.float32]) -> "Items":
         """The same items with popularity and trend of this moment, float32[n] each."""
@@ -126,17 +128,17 @@ class Items:
         that it does not know is appended, without a single action, created ``now`` (epoch seconds) unless it says.
         """
         last = {item.item_id: item for item in items}
-        added = [item for item in last.values() if item.item_id not in self.row_of]
-        described = self._described([item for item in last.values() if item.item_id in self.row_of])
+        rows = dict(zip(last, self.ids.rows(tuple(last)).tolist(), strict=True))
+        added = [item for item in last.values() if rows[item.item_id] == UNKNOWN]
+        described = self._described({row: last[item_id] for item_id, row in rows.items() if row != UNKNOWN})
         return described._with_added(added, now) if added else described
 
-    def _described(self, changed: Sequence[Item]) -> "Items":
-        if not changed:
+    def _described(self, described: Mapping[int, Item]) -> "Items":
+        if not described:
             return self
-        rows = [self.row_of[item.item_id] for item in changed]
-        titles, year, created = list(self.titles), self.year.copy(), self.created_at.copy()
-        for row, item in zip(rows, changed, strict=True):
-            titles[row] = item.title
+        rows, changed = list(described), list(described.values())
+        year, created = self.year.copy(), self.created_at.copy()
+        for row, item in described.items():
             year[row] = _year(item) or year[row]
             created[row] = item.created_at.timestamp() if item.created_at else created[row]
         names, of_changed = self._with_names(changed)
@@ -150,7 +152,7 @@ class Items:
         order = np.argsort(np.concatenate([owners[remains], new_owners]), kind="stable")
         return replace(
             self,
-            titles=titles,
+            titles=self.titles.replaced(rows, [item.title for item in changed]),
             year=year,
             created_at=created,
             categories=names,
@@ -173,9 +175,8 @@ class Items:
         created = np.array([item.created_at.timestamp() if item.created_at else now for item in added], np.float64)
         return replace(
             self,
-            ids=[*self.ids, *ids],
-            row_of={**self.row_of, **{i: len(self) + k for k, i in enumerate(ids)}},
-            titles=[*self.titles, *(item.title for item in added)],
+            ids=self.ids.with_added(ids),
+            titles=self.titles.with_added([item.title for item in added]),
             categories=names,
             category_indptr=np.concatenate([self.category_indptr, ends]),
             category_indices=np.concatenate([self.category_indices, of_added]),
@@ -195,15 +196,13 @@ class Items:
         Raises OSError, pyarrow.ArrowInvalid or KeyError for a missing or damaged file.
         """
         table = pq.read_table(release / "items.parquet").combine_chunks()
-        ids: list[str] = table["item_id"].to_pylist()
         category = table["category"]
         flat = pc.list_flatten(category)
         encoded = flat.combine_chunks().dictionary_encode() if len(flat) else None
         lengths = pc.fill_null(pc.list_value_length(category), 0).to_numpy()
         return cls(
-            ids=ids,
-            row_of={item: row for row, item in enumerate(ids)},
-            titles=table["title"].to_pylist() if "title" in table.column_names else [None] * len(ids),
+            ids=ItemIds(_texts(table["item_id"])),
+            titles=Texts(_texts(table["title"] if "title" in table.column_names else pa.nulls(len(table)))),
             categories=tuple(encoded.dictionary.to_pylist()) if encoded is not None else (),
             category_indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             category_indices=(
@@ -225,6 +224,11 @@ def _year(item: Item) -> int:
     if stated.isdecimal() and len(stated) == 4:
         return int(stated)
     return item.created_at.year if item.created_at else 0
+
+
+def _texts(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    texts = column.cast(pa.large_string())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _number(table: pa.Table, name: str, missing: float) -> npt.NDArray[np.float64]:

@@ -36,13 +36,13 @@ class BoundRules:
         by_category = [items.rows_in(category) for category in rules.hidden.categories]
         pinned = tuple(
             (
-                items.row_of[pin.item],
+                row,
                 pin.position - 1,
                 pin.start.timestamp() if pin.start else -np.inf,
                 pin.end.timestamp() if pin.end else np.inf,
             )
             for pin in rules.pin
-            if pin.item in items.row_of
+            if (row := items.ids.row(pin.item)) is not None
         )
         return cls(
             rules,

@@ -156,7 +156,7 @@ def _answer(state: State, *, explained: bool) -> Outcome:
     for at, (row, place) in enumerate(zip(selection.rows.tolist(), places, strict=True)):
         items.append(
             AnswerItem(
-                item_id=artifacts.item_ids[row],
+                item_id=artifacts.items.ids[row],
                 title=artifacts.items.titles[row],
                 category=artifacts.items.categories_of(row),
                 row=row,

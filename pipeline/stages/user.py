@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipeline.item_ids import UNKNOWN
 from pipeline.ports import Arms, Assigned, UserRows
 from pipeline.request import UserRow
 from pipeline.stages.reading import served, user_of
@@ -53,13 +54,9 @@ class Champion:
 
 def _in_terms_of(assigned: Assigned, row: UserRow, state: State) -> Outcome:
     release, now = assigned.served, state.request.now
-    row_of = release.artifacts.row_of
-    at = [i for i, item in enumerate(row.item_ids) if item in row_of]
-    history = History(
-        np.array([row_of[row.item_ids[i]] for i in at], np.int32),
-        np.array([row.actions[i] for i in at], np.int8),
-        np.array([row.times[i] for i in at], np.float64),
-    )
+    rows = release.artifacts.items.ids.rows(row.item_ids)
+    known = rows != UNKNOWN
+    history = History(rows[known], np.array(row.actions, np.int8)[known], np.array(row.times, np.float64)[known])
     seen = release.rules.seen(row.seen, history, now)
     vector = row.vectors.get(release.release)
     user = UserContext(row.user_id, now, history, seen, vector, dict(row.features))

@@ -134,7 +134,8 @@ class ReleaseKeeper:
         if self._refused.get(release_id) == pointers:
             return None
         try:
-            return self._loader.load(release_id)
+            # Nobody is answered yet: all cores, until there is something to answer with.
+            return self._loader.load(release_id, 1 if self.ready else os.cpu_count() or 1)
         except UnavailableError as error:
             log.warning("release %s waits: %s", release_id, error)
         except REFUSALS as error:

@@ -91,11 +91,11 @@ class ItemCounts:
         end = int(loaded.manifest.data_to.timestamp() * 1e6)
         if known is None or changed is None:
             return self._read(items.ids, end)
-        ids = [item_id for item_id in changed if item_id in items.row_of]
-        if not ids:
+        rows = items.rows_of(tuple(changed))
+        if not len(rows):
             return known
         table = known.copy()
-        table[items.rows_of(ids)] = self._read(ids, end)
+        table[rows] = self._read([items.ids[row] for row in rows], end)
         return table
 
     def _read(self, ids: Sequence[str], end: int) -> Counts:

@@ -10,6 +10,7 @@ from contracts.errors import UnavailableError
 from contracts.topics import EVENTS
 from feature_repo.redis_reader import read_trending
 from feature_repo.trending import HALF_LIFE_DAYS
+from pipeline.item_ids import UNKNOWN
 from pipeline.items import Items
 from serving.gateway.breaker import Breaker
 
@@ -41,8 +42,8 @@ class LiveTrending:
         """The table with the trend of ``now``: for each item the larger of the stream's count and what is left of the
         release's, counted at ``data_to`` (epoch seconds)."""
         trending = items.trending * np.float32(2.0 ** (-max(now - data_to, 0.0) / DAY_SECONDS / HALF_LIFE_DAYS))
-        for item_id, score in self._scores.items():
-            row = items.row_of.get(item_id)
-            if row is not None:
-                trending[row] = max(trending[row], score)
+        rows = items.ids.rows(tuple(self._scores))
+        known = rows != UNKNOWN
+        scores = np.fromiter(self._scores.values(), np.float32, len(rows))
+        trending[rows[known]] = np.maximum(trending[rows[known]], scores[known])
         return items.with_scores(items.popular, trending)

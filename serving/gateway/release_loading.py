@@ -3,10 +3,12 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from contracts.catalogue import Item
 from contracts.errors import InvalidInputError, NotFoundError, UnavailableError
@@ -73,13 +75,19 @@ class ReleaseLoader:
         self._models = models
         self._model_wait_seconds = model_wait_seconds
 
-    def load(self, release_id: str) -> LoadedRelease:
-        """Raises one of REFUSALS when the release is missing, damaged, or needs what this gateway does not know;
-        UnavailableError when the model server is up but has not loaded its models in time."""
-        self._store.verify(release_id)
+    def load(self, release_id: str, threads: int = 1) -> LoadedRelease:
+        """Its files are compared with their hashes on ``threads`` threads. Raises one of REFUSALS when the release is
+        missing, damaged, or needs what this gateway does not know; UnavailableError when the model server is up but
+        has not loaded its models in time."""
         directory, manifest = self._store.open(release_id), self._store.manifest(release_id)
         check_features(manifest)
-        artifacts = Artifacts.load(directory)
+        with ThreadPoolExecutor(1, "verify") as pool:
+            verified = pool.submit(self._store.verify, release_id, threads)
+            try:
+                artifacts = Artifacts.load(directory)
+            finally:
+                verified.result()  # that a file is damaged says more than what opening it ran into
+        pa.default_memory_pool().release_unused()
         return LoadedRelease(
             manifest,
             artifacts,

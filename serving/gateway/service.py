@@ -184,7 +184,7 @@ class Gateway:
 
     def knows(self, item_id: str) -> bool:
         """Whether the item is, or was until it was deleted, in the champion or the catalogue topic."""
-        return self.catalogue.last(item_id) is not None or item_id in self.keeper.current.champion.artifacts.row_of
+        return self.catalogue.last(item_id) is not None or item_id in self.keeper.current.champion.artifacts.items.ids
 
     def known_releases(self) -> list[str]:
         """Ids of the releases under which vectors may stand online."""

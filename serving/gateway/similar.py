@@ -19,7 +19,7 @@ def similar_items(served: ServedRelease, item_id: str, count: int, now: float) -
     Raises NotFoundError for an item that is neither in the release nor put since.
     """
     artifacts, items = served.artifacts, served.artifacts.items
-    row = artifacts.row_of.get(item_id)
+    row = items.ids.row(item_id)
     if row is None or row in items.hidden:
         raise NotFoundError(f"there is no item {item_id}")
     rows = np.array([row], np.int32)

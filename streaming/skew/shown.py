@@ -16,6 +16,7 @@ from feature_repo.activity import Happening, UserActivity, event_key, millisecon
 from lake.store import Lake
 from pipeline.artifacts import Artifacts
 from pipeline.candidates import Candidates
+from pipeline.item_ids import UNKNOWN
 from pipeline.ranking_features import RANKING_FEATURES, ranking_features
 from pipeline.user import History, UserContext
 from streaming.skew.report import FeatureSkew, by_column, compare
@@ -63,7 +64,7 @@ def shown_skew(
     training, serving = [], []
     for row in shown:
         release = opened(row["release"])
-        if release is None or row["item_id"] not in release.artifacts.row_of:
+        if release is None or row["item_id"] not in release.artifacts.items.ids:
             continue
         state = as_of(histories.get(row["user_id"], []), row["timestamp"])
         training.append(recomputed(state, row["item_id"], row["timestamp"].timestamp(), release.artifacts))
@@ -105,14 +106,14 @@ def as_of(happenings: list[Happening], moment: datetime) -> UserActivity:
 
 def recomputed(state: UserActivity, item_id: str, now: float, artifacts: Artifacts) -> dict[str, float]:
     """The ranking features of one item for a user in ``state``."""
-    acts = [act for act in state.acts if act.item_id in artifacts.row_of]
+    rows = artifacts.items.ids.rows([act.item_id for act in state.acts])
+    known = rows != UNKNOWN
     history = History(
-        np.array([artifacts.row_of[act.item_id] for act in acts], np.int32),
-        np.array([act.action for act in acts], np.int8),
-        np.array([act.time_ms / 1000 for act in acts], np.float64),
+        rows[known],
+        np.array([act.action for act in state.acts], np.int8)[known],
+        np.array([act.time_ms / 1000 for act in state.acts], np.float64)[known],
     )
     user = UserContext("", now, history, np.empty(0, np.int32))
-    alone = Candidates(
-        (), np.array([artifacts.row_of[item_id]], np.int32), np.empty((1, 0), np.float32), np.empty((1, 0), np.int32)
-    )
+    item = artifacts.items.rows_of([item_id])
+    alone = Candidates((), item, np.empty((1, 0), np.float32), np.empty((1, 0), np.int32))
     return dict(zip(RANKING_FEATURES, ranking_features(user, alone, artifacts)[0].tolist(), strict=True))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.artifacts import AlsFactors, Artifacts, SequentialWeights
+from pipeline.item_ids import ItemIds, Texts
 from pipeline.items import Items
 from pipeline.ports import Assigned
 from pipeline.request import Request, UserRow
@@ -28,9 +29,8 @@ def items_of(n: int, seed: int = 0) -> Items:
     born = NOW - DAY * (1 + np.arange(n, dtype=np.float64))
     born[-1] = np.nan
     return Items(
-        ids=[f"i{k}" for k in range(n)],
-        row_of={f"i{k}": k for k in range(n)},
-        titles=[f"Title {k}" if k % 2 == 0 else None for k in range(n)],
+        ids=ItemIds.of(f"i{k}" for k in range(n)),
+        titles=Texts.of(f"Title {k}" if k % 2 == 0 else None for k in range(n)),
         categories=("comedy", "drama", "horror"),
         category_indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         category_indices=(np.arange(n - 1) % 3).astype(np.int32),

@@ -167,7 +167,7 @@ def test_a_known_item_put_again_keeps_its_row_scores_and_unstated_times() -> Non
     before = ARTIFACTS.items
     put = [Item(item_id="i7", category=["opera", "comedy"], title="Seven"), Item(item_id="i5"), Item(item_id="late")]
     items = before.with_put(put, NOW)
-    assert items.row_of["i7"] == 7
+    assert items.ids.row("i7") == 7
     assert items.title(7) == "Seven"
     assert items.title(5) == "i5"
     assert items.categories_of(7) == ("opera", "comedy")
@@ -252,7 +252,7 @@ def write_release(directory: Path) -> Artifacts:
 
 def test_a_release_directory_loads_with_the_parts_it_has(tmp_path: Path) -> None:
     loaded = write_release(tmp_path)
-    assert loaded.item_ids == list(ARTIFACTS.items.ids)
+    assert list(loaded.items.ids) == list(ARTIFACTS.items.ids)
     assert loaded.items.categories_of(4) == ("drama",)
     assert np.allclose(loaded.items.first_seen, ARTIFACTS.items.first_seen, equal_nan=True)
     assert {s.name for s in default_sources(loaded)} == {"two_tower", "item_knn", "trending", "new", "popular"}

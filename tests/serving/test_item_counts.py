@@ -58,7 +58,7 @@ def counts(client: "redis.Redis[bytes]") -> Iterator[ItemCounts]:
 
 def count_of(counts: ItemCounts, loaded: LoadedRelease, item_id: str) -> float:
     items: Items = counts.over(FIRST, loaded.artifacts.items)
-    row = items.row_of[item_id]
+    row = items.ids.row(item_id)
     assert items.popular[row] == items.count[row]
     return float(items.count[row])
 

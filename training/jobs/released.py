@@ -68,7 +68,7 @@ class Released:
         if item_ids is None:
             numbering = np.arange(len(artifacts.items), dtype=np.int32)
         else:
-            numbering = np.fromiter((artifacts.row_of.get(i, -1) for i in item_ids), np.int32, len(item_ids))
+            numbering = artifacts.items.ids.rows(item_ids)
         return cls(
             artifacts,
             _sources(release, artifacts),

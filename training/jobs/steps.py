@@ -36,8 +36,8 @@ STEPS = (
     Step("gate", "gate:gate", ("evaluate",)),
     Step("publish", "publish:publish", ("gate",), always=True),
     Step("export", "export:export", ("publish",), always=True),
-    Step("register", "register:register", ("export",), always=True),
-    Step("promote", "register:promote", ("register",), always=True),
+    Step("register", "register:register", ("publish",), always=True),
+    Step("promote", "register:promote", ("export", "register"), always=True),
     Step("refused", "register:refused", ("gate",), always=True),
 )
 

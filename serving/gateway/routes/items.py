@@ -38,7 +38,7 @@ def known(gateway: Gateway, item_id: str) -> bool:
     last = gateway.catalogue.last(item_id)
     if last is not None:
         return not last.deleted
-    return gateway.keeper.ready and item_id in gateway.keeper.current.champion.artifacts.row_of
+    return gateway.keeper.ready and item_id in gateway.keeper.current.champion.artifacts.items.ids
 
 
 @router.get("/v1/items/{item_id:path}/similar", response_model=Recommendations)
@@ -56,7 +56,7 @@ async def similar(
         served = gateway.keeper.current.champion
         found = similar_items(served, item_id, count, gateway.clock())
         items = served.artifacts.items
-        title = items.title(items.row_of[item_id])
+        title = items.title(items.rows_of([item_id])[0])
         scores = np.nan_to_num(np.nanmax(found.scores, axis=1, initial=-np.inf), neginf=0.0)
         return {
             "request_id": request.state.request_id,
