@@ -101,25 +101,23 @@ class ItemIds(Sequence[str]):
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """int32[m]: the row of each of ``ids``, UNKNOWN for one that is not known."""
-        rows = np.full(len(ids), UNKNOWN, np.int32)
-        if not len(ids):
-            return rows
-        if self._added:
-            rows[:] = [self._added.get(item_id, UNKNOWN) for item_id in ids]
+        if not len(ids) or not len(self._hashes):
+            return np.array([self._added.get(item_id, UNKNOWN) for item_id in ids], np.int32)
         hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
-        place = np.searchsorted(self._hashes, hashes)
-        while True:
-            inside = np.flatnonzero((rows == UNKNOWN) & (place < len(self._hashes)))
-            alike = inside[self._hashes[place[inside]] == hashes[inside]]
-            if not len(alike):
-                return rows
-            candidates = self._rows[place[alike]]
-            texts = self._ids.take(pa.array(candidates)).to_pylist()
-            same = np.array([text == ids[at] for at, text in zip(alike, texts, strict=True)])
-            rows[alike[same]] = candidates[same]
-            if same.all():
-                return rows
-            place[alike] += 1  # another id of the same hash comes next
+        places = self._hashes.searchsorted(hashes)
+        rows = self._rows[np.minimum(places, len(self._hashes) - 1)]
+        for at, text in enumerate(self._ids.take(pa.array(rows)).to_pylist()):
+            if text != ids[at]:
+                rows[at] = self._further(ids[at], int(hashes[at]), int(places[at]))
+        return rows
+
+    def _further(self, item_id: str, hashed: int, place: int) -> int:
+        """The row of an id that is not the first of its hash."""
+        while place < len(self._hashes) and self._hashes[place] == hashed:
+            if self[self._rows[place]] == item_id:
+                return int(self._rows[place])
+            place += 1
+        return self._added.get(item_id, UNKNOWN)
 
     def with_added(self, ids: Sequence[str]) -> "ItemIds":
         """The same and ``ids``, all of them new, after them."""

@@ -89,14 +89,15 @@ class BoundRules:
         ``seen`` is action code → item id → epoch seconds; the history's actions count as well.
         """
         found: list[_Rows] = []
+        ids: list[str] = []
         for action, code in ACTION_CODES.items():
             days = self.rules.seen.days(action)
             since = -np.inf if days is None else now - days * DAY_SECONDS
             if days == 0:
                 continue
-            found.append(self.items.rows_of([item for item, at in seen.get(code, {}).items() if at >= since]))
+            ids += [item for item, at in seen.get(code, {}).items() if at >= since]
             acted = history.actions == code
             if history.ordered:
                 acted &= history.times >= since
             found.append(history.rows[acted])
-        return union(found)
+        return union([self.items.rows_of(ids), *found])
