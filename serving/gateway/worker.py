@@ -12,8 +12,8 @@ from serving.gateway.service import Gateway
 METRICS_FOLDER = "gateway/metrics"
 
 SWITCH_SECONDS = 0.001
-"""After so long a thread lets another have the interpreter. Python's 5 ms are half a request: with them p95 at 50 requests
-a second was 29 to 31 ms, with this 25 to 26 (medians of nine runs each in turn)."""
+"""After so long a thread lets another have the interpreter. Python's 5 ms are half a request: with them p95 at 50
+requests a second was 29 to 31 ms, with this 25 to 26 (medians of nine runs in turn)."""
 
 
 def create() -> FastAPI:
