@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benchmarks.result import Figure, percentiles
 from benchmarks.serving.cached import cached_service
-from benchmarks.serving.gateway_process import mapped_mib, memory_mib, start_to_ready
+from benchmarks.serving.gateway_process import mapped_mib, memory_mib, start_to_ready, wait_until_counted
 from benchmarks.serving.in_process import Stages, measure
 from benchmarks.serving.made_world import made_users, made_world
 from benchmarks.serving.open_loop import Sample, load
@@ -141,6 +141,7 @@ def run(argv: list[str]) -> list[Figure]:
 def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: float, *, limit: float) -> list[Figure]:
     paths, gateway = [path_of(user) for user in users], Gateway(settings)
     release = str(gateway.answer(paths[0]).json()["release"])
+    wait_until_counted(settings)
     ready = start_to_ready(settings)
     floor = measure(settings, release, users[: len(users) // 2])
     whole = [sum(stages.values()) for stages in floor]

@@ -1,7 +1,9 @@
 """The gateway as a process: what it holds in memory, and how long it takes to start."""
 
+import re
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -15,6 +17,11 @@ from stack.process import running
 from stack.servers.headwater import gateway
 
 GIVE_UP_SECONDS = 120.0
+COUNT_GIVE_UP_SECONDS = 900.0
+COUNTED_SECONDS = 12.0
+"""Item counts are no older than this once they follow the store, a few seconds and a look at them behind."""
+PAUSE_SECONDS = 0.05
+ITEM_AGE = re.compile(r"^headwater_item_features_age_seconds(?:{[^}]*})? (\S+)$", re.MULTILINE)
 
 
 def memory_mib(port: int) -> float:
@@ -54,12 +61,30 @@ def start_to_ready(settings: Settings) -> float:
 
 def wait_until_ready(url: str) -> None:
     """Returns once the gateway at ``url`` has a release in force. Raises UnavailableError."""
-    end = time.monotonic() + GIVE_UP_SECONDS
-    while time.monotonic() < end:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    raise UnavailableError("the gateway", f"{url} was not ready within {GIVE_UP_SECONDS:.0f} s")
+    _wait(f"{url}/readyz", lambda answer: answer.status_code == 200, GIVE_UP_SECONDS, "ready")
+
+
+def wait_until_counted(settings: Settings) -> None:
+    """Returns once the gateway has read every item's counts, which a new one does for 40 s beside its first requests
+    where there are a million. Raises UnavailableError."""
+
+    def counted(answer: httpx.Response) -> bool:
+        found = ITEM_AGE.search(answer.text)
+        return found is not None and float(found[1]) < COUNTED_SECONDS
+
+    url = f"http://{settings.bind}:{settings.gateway_metrics_port}/metrics"
+    _wait(url, counted, COUNT_GIVE_UP_SECONDS, "done with its first reading of item counts")
+
+
+def _wait(url: str, fulfilled: Callable[[httpx.Response], bool], seconds: float, what: str) -> None:
+    end = time.monotonic() + seconds
+    # One client for all: making one takes longer than the pause, on a core that the gateway needs.
+    with httpx.Client(timeout=5, trust_env=False) as client:
+        while time.monotonic() < end:
+            try:
+                if fulfilled(client.get(url)):
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(PAUSE_SECONDS)
+    raise UnavailableError("the gateway", f"{url}: it was not {what} within {seconds:.0f} s")

@@ -20,11 +20,13 @@ class ObservationServer:
         self._folder = folder
         self._home = home
         self._ready = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{gateway_port}/readyz"
+        self._client = httpx.Client(timeout=READY_SECONDS, trust_env=False)
         self._server: ThreadingHTTPServer | None = None
 
     def start(self) -> None:
         """Begins to answer. Raises OSError when the port is taken."""
         folder, home, ready = self._folder, self._home, self._ready
+        client = self._client
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -35,7 +37,7 @@ class ObservationServer:
                         self._reply(200, b'{"status":"ok"}', "application/json")
                     case "/readyz":
                         try:
-                            answer = httpx.get(ready, timeout=READY_SECONDS)
+                            answer = client.get(ready)
                             self._reply(answer.status_code, answer.content, answer.headers["content-type"])
                         except httpx.HTTPError:
                             self._reply(
@@ -67,3 +69,4 @@ class ObservationServer:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+        self._client.close()
