@@ -91,10 +91,11 @@ class ReleaseStore:
         missing = next((path for path in manifest.files if path not in present), None)
         if missing is not None:
             raise DamagedReleaseError(release_id, missing, "is missing")
+        largest_first = sorted(manifest.files, key=lambda path: -(directory / path).stat().st_size)
         with ThreadPoolExecutor(threads, "verify") as pool:
-            hashes = pool.map(sha256, [directory / path for path in manifest.files])
-            for (path, expected), found in zip(manifest.files.items(), hashes, strict=True):
-                if found != expected:
+            hashes = pool.map(sha256, [directory / path for path in largest_first])
+            for path, found in zip(largest_first, hashes, strict=True):
+                if found != manifest.files[path]:
                     raise DamagedReleaseError(release_id, path, "has changed")
         for path in sorted(present - manifest.files.keys()):
             raise DamagedReleaseError(release_id, path, "does not belong to it")
