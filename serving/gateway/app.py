@@ -1,5 +1,6 @@
 """The ASGI application over one gateway."""
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,6 +39,7 @@ def create(gateway: Gateway) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.start()
         await gateway.looked()
+        gc.enable()
         sys.setswitchinterval(SWITCH_SECONDS)
         yield
         await gateway.stop()
