@@ -33,6 +33,9 @@ from training.rankers.settings import ExampleSettings, LambdaMartSettings
 from training.rankers.source_files import write_sources
 
 RANKED_AT = 10
+REQUESTS_A_SECOND = 50
+"""Past requests replayed for each second of a long budget, an eighth of it on two cores. On MovieLens-1M all 15,700 gave
+NDCG@10 .2108 where 11,100 gave .2090, over the same sources."""
 TOWER_SHARE = 0.5
 """Share of the budget for the two-tower that has not seen the labels."""
 
@@ -85,7 +88,8 @@ def fit_ranked(
     """Learns to rank what the sources among ``fitted`` find. Its labels are the last actions of each user, seen through
     sources refitted without them; ``fitted`` themselves serve. A two-tower that kept its ``earlier`` self is not
     refitted, any other takes half of ``budget_seconds``; the forest has what is left, at least half."""
-    settings = settings or ExampleSettings()
+    groups = max(ExampleSettings.groups, int(REQUESTS_A_SECOND * budget_seconds))
+    settings = settings or ExampleSettings(groups=groups)
     started = time.monotonic()
     examples, blend = label(train, items, fitted, settings, seed, budget_seconds * TOWER_SHARE, progress)
     ranker = None
