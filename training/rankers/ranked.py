@@ -34,8 +34,8 @@ from training.rankers.source_files import write_sources
 
 RANKED_AT = 10
 REQUESTS_A_SECOND = 50
-"""Past requests replayed for each second of a long budget, an eighth of it on two cores. On MovieLens-1M all 15,700 gave
-NDCG@10 .2108 where 11,100 gave .2090, over the same sources."""
+"""Past requests replayed for each second of a long budget, an eighth of it on two cores. On MovieLens-1M all 15,700
+gave NDCG@10 .2108 where 11,100 gave .2090, over the same sources."""
 TOWER_SHARE = 0.5
 """Share of the budget for the two-tower that has not seen the labels."""
 
