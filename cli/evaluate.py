@@ -26,7 +26,7 @@ def command(
     cold: Annotated[bool, typer.Option("--cold", help="hold out users and items that training never sees")] = False,
     k: Annotated[str, typer.Option("--k", help="list lengths")] = "10,20,100,1000",
     models: Annotated[str, typer.Option(help="all, or some, with commas")] = "all",
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="of all that is drawn")] = 7,
     budget: Annotated[str, typer.Option(help="training time for all models, like 90s, 15m or 1h")] = "15m",
     json_file: Annotated[Path | None, typer.Option("--json", help="write the result here ('-': stdout)")] = None,
     map_file: Annotated[

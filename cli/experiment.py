@@ -31,8 +31,8 @@ def plan_command(
     users_per_day: Annotated[float, typer.Option(help="users first exposed a day, over both arms")],
     impressions_per_user: Annotated[float, typer.Option(min=1.0, help="mean over a user's window, for rates")] = 1.0,
     deviation: Annotated[float | None, typer.Option(help="of a user's influence; default that of a rate")] = None,
-    window_days: Annotated[int, typer.Option(min=1)] = 7,
-    power: float = 0.8,
+    window_days: Annotated[int, typer.Option(min=1, help="days that each user counts")] = 7,
+    power: Annotated[float, typer.Option(help="chance to find the effect if it is there")] = 0.8,
     share: Annotated[float, typer.Option(help="share of users in the treatment")] = 0.5,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +84,9 @@ def stop(experiment: Id, why: str = "by hand", as_json: Json = False) -> None:
 
 
 @app.command("list")
-def list_command(status: Annotated[str | None, typer.Option()] = None, as_json: Json = False) -> None:
+def list_command(
+    status: Annotated[str | None, typer.Option(help="only those of one status")] = None, as_json: Json = False
+) -> None:
     """Every experiment, in the order of starting."""
     found = api.list_experiments(_rooms().experiments, status)
     if as_json:

@@ -112,7 +112,7 @@ def rollback(why: Why = "by hand", as_json: Json = False) -> None:
 
 
 @app.command("audit")
-def audit(limit: Annotated[int, typer.Option(min=1)] = 20, as_json: Json = False) -> None:
+def audit(limit: Annotated[int, typer.Option(min=1, help="newest moves shown")] = 20, as_json: Json = False) -> None:
     """The last moves: who, when, why, from where to where."""
     lines = door(Settings()).pointers.audit(limit)
     if as_json:

@@ -18,7 +18,7 @@ def command(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="UTC day whose requests are asked again")],
     requests: Annotated[int, typer.Option(min=1, max=100_000, help="at most so many, drawn at random")] = 1000,
     hours: Annotated[float, typer.Option(min=0.01, max=240, help="how long after a request a click counts")] = 24.0,
-    seed: Annotated[int, typer.Option(min=0)] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="of all that is drawn")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Ask a release the requests of a day again: agreement with what was shown, NDCG on what was clicked later."""

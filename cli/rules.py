@@ -22,7 +22,7 @@ def try_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="rules as YAML")],
     release: Annotated[str, typer.Option(help="release id; default the champion")] = "",
     users: Annotated[int, typer.Option(min=10, max=100_000, help="users asked, at random")] = 1000,
-    seed: Annotated[int, typer.Option(min=0)] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="of all that is drawn")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Print what FILE costs or gains beside the shipped rules: NDCG@10, share of new items, diversity, coverage."""
@@ -69,7 +69,7 @@ def _try(file: Path, release: str, users: int, seed: int) -> dict[str, dict[str,
     directory = ReleaseStore(settings.releases).open(chosen)
     table = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region).read("interactions")
     released = Released.load(directory)
-    sequences = Sequences.from_table(table, list(released.artifacts.item_ids))
+    sequences = Sequences.from_table(table, list(released.artifacts.items.ids))
     enough = np.flatnonzero(sequences.lengths >= 2)
     if not len(enough):
         raise InvalidInputError("interactions", "no user has two actions on items of the release")

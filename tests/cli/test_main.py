@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
-from cli.main import VERBS
+from cli.main import VERBS, app
 
 
 def headwater(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -85,3 +88,24 @@ def test_every_verb_of_the_stack_has_help(verb: str) -> None:
     done = headwater(verb, "--help")
     assert done.returncode == 0
     assert "Usage: headwater" in done.stdout
+
+
+def undescribed(command: Any, parent: Any, name: str) -> list[str]:
+    context = command.context_class(command, info_name=name, parent=parent)
+    if isinstance(command, TyperGroup):
+        verbs = {verb: command.get_command(context, verb) for verb in command.list_commands(context)}
+        return [one for verb, found in verbs.items() for one in undescribed(found, context, verb)]
+    return [f"{context.command_path} {one.name}" for one in command.params if not getattr(one, "help", None)]
+
+
+def test_every_option_and_argument_says_what_it_is() -> None:
+    assert undescribed(typer.main.get_command(app), None, "headwater") == []
+
+
+def test_an_option_without_help_would_be_found() -> None:
+    def counts(count: int = 1) -> None: ...
+
+    bare = typer.Typer(add_completion=False)
+    bare.command("x")(counts)
+    bare.command("y")(lambda: None)
+    assert undescribed(typer.main.get_command(bare), None, "bare") == ["bare x count"]

@@ -100,7 +100,7 @@ def answers(served: ServedRelease, lake: Lake, user: str, count: int) -> list[st
 def test_later_clicks_tell_the_better_list(served: ServedRelease, tmp_path: Path) -> None:
     lake = lake_of(tmp_path / "plain", shown("r", "u0", ["i30"]), histories())
     best = {user: answers(served, lake, user, 3) for user in USERS}
-    poor = [item for item in served.artifacts.item_ids if not any(item in items for items in best.values())][:3]
+    poor = [item for item in served.artifacts.items.ids if not any(item in items for items in best.values())][:3]
     impressions = [row for user in USERS for row in shown(user, user, poor)]
     clicks = [acted(user, best[user][0], NOON + timedelta(minutes=5)) for user in USERS]
     report = replay(served, lake_of(tmp_path / "clicked", impressions, [*histories(), *clicks]), DAY)
