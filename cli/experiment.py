@@ -22,6 +22,7 @@ app = typer.Typer(help="Plan, create, start, stop and read experiments.", no_arg
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON only")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="an experiment's id")]
+Why = Annotated[str, typer.Option("--why", help="the reason, written into the history")]
 
 
 @app.command("plan")
@@ -78,7 +79,7 @@ def start(
 
 
 @app.command("stop")
-def stop(experiment: Id, why: str = "by hand", as_json: Json = False) -> None:
+def stop(experiment: Id, why: Why = "by hand", as_json: Json = False) -> None:
     """Stop a running experiment without a decision."""
     _print(api.stop_experiment(_rooms().experiments, experiment, who=getpass.getuser(), why=why), as_json=as_json)
 

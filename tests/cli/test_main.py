@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from cli.main import VERBS, app
+from cli.main import VERBS, load
 
 
 def headwater(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -98,8 +98,9 @@ def undescribed(command: Any, parent: Any, name: str) -> list[str]:
     return [f"{context.command_path} {one.name}" for one in command.params if not getattr(one, "help", None)]
 
 
-def test_every_option_and_argument_says_what_it_is() -> None:
-    assert undescribed(typer.main.get_command(app), None, "headwater") == []
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_option_and_argument_says_what_it_is(verb: str) -> None:
+    assert undescribed(load(verb, VERBS[verb]), None, verb) == []
 
 
 def test_an_option_without_help_would_be_found() -> None:
