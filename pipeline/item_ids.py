@@ -73,6 +73,11 @@ class ItemIds(Sequence[str]):
         """From Python strings."""
         return cls(pa.array(list(ids), pa.large_string()))
 
+    @classmethod
+    def of_column(cls, ids: pa.ChunkedArray) -> "ItemIds":
+        """From a column of an Arrow table."""
+        return cls(ids.cast(pa.large_string()).combine_chunks())
+
     def __len__(self) -> int:
         return len(self._ids)
 

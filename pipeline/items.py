@@ -201,7 +201,7 @@ class Items:
         encoded = flat.combine_chunks().dictionary_encode() if len(flat) else None
         lengths = pc.fill_null(pc.list_value_length(category), 0).to_numpy()
         return cls(
-            ids=ItemIds(_texts(table["item_id"])),
+            ids=ItemIds.of_column(table["item_id"]),
             titles=Texts(_texts(table["title"] if "title" in table.column_names else pa.nulls(len(table)))),
             categories=tuple(encoded.dictionary.to_pylist()) if encoded is not None else (),
             category_indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),

@@ -14,6 +14,7 @@ from contracts.errors import HeadwaterError, UnavailableError
 from contracts.release import HISTORY_LENGTH
 from feature_repo.activity import Act
 from feature_repo.online import USER_DAILY
+from pipeline.item_ids import ItemIds
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
 
@@ -22,21 +23,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Tower:
-    """A release's user tower: its version on the model server, its item rows, the user features it reads in order."""
+    """A release's user tower: its version on the model server, its items, the user features it reads in order."""
 
     release: str
     version: int
-    row_of: Mapping[str, int]
+    items: ItemIds
     features: tuple[str, ...]
 
     @classmethod
     def of(cls, store: ReleaseStore, release: str) -> "Tower":
         """Reads manifest and item table. Raises NotFoundError or DamagedReleaseError."""
         manifest = store.manifest(release)
-        ids = pq.read_table(store.open(release) / "items.parquet", columns=["item_id"]).column(0).to_pylist()
+        ids = pq.read_table(store.open(release) / "items.parquet", columns=["item_id"]).column(0)
         known = set(USER_DAILY.field_names)
         names = tuple(name for name in manifest.features if name in known)
-        return cls(release, manifest.model_version, {item_id: row for row, item_id in enumerate(ids)}, names)
+        return cls(release, manifest.model_version, ItemIds.of_column(ids), names)
 
     def inputs(
         self, histories: Sequence[Sequence[Act]], daily: Sequence[Mapping[str, float]]
@@ -50,7 +51,7 @@ class Tower:
         last = np.array([acts[-1].time_ms if acts else 0 for acts in histories], np.int64)
         times = np.array([act.time_ms for act in every], np.int64)
         columns = {
-            "items": np.array([self.row_of.get(act.item_id, -1) + 1 for act in every], np.int32),
+            "items": self.items.rows([act.item_id for act in every]) + 1,  # an unknown one, row −1, is padding
             "actions": np.array([act.action for act in every], np.int32),
             "ages": ((last[owner] - times) / 1000).astype(np.float32),
         }

@@ -51,8 +51,8 @@ def run(argv: list[str]) -> list[Figure]:
 
 def known_items(towers: TowersInService) -> list[str]:
     """The items of a release in service, so that its tower has something to read; made-up ones where there is none."""
-    known = next((tower.row_of for tower in towers.towers.values()), {})
-    return list(known) or [f"item{n}" for n in range(10_000)]
+    known = next((list(tower.items) for tower in towers.towers.values()), [])
+    return known or [f"item{n}" for n in range(10_000)]
 
 
 def consuming(settings: Settings, prefix: str, backlog: Produced, decoding: float, releases: list[str]) -> list[Figure]:

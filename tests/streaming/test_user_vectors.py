@@ -18,6 +18,7 @@ from feature_repo.online import USER_DAILY, USER_VECTOR
 from feature_repo.redis_reader import read_user, read_users
 from feature_repo.redis_state import change_users, folding
 from feature_repo.redis_writer import write_rows
+from pipeline.item_ids import ItemIds
 from releases.model_client import ModelClient
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.partition_state import read_waiting
@@ -38,8 +39,8 @@ class FixedTowers(TowersInService):
         """They never change."""
 
 
-CHAMPION = Tower("raaaaaaaaaaaa", 1, {f"i{n}": n for n in range(200)}, ())
-CHALLENGER = Tower("rbbbbbbbbbbbb", 2, {f"i{n}": 199 - n for n in range(200)}, ())
+CHAMPION = Tower("raaaaaaaaaaaa", 1, ItemIds.of(f"i{n}" for n in range(200)), ())
+CHALLENGER = Tower("rbbbbbbbbbbbb", 2, ItemIds.of(f"i{199 - n}" for n in range(200)), ())
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def address(tower: SummingTower) -> Iterator[str]:
 def test_inputs_are_left_padded_rows_that_the_release_knows() -> None:
     acts = [Act(1000, 1, "i5", 2), Act(2000, 2, "unknown", 1), Act(5000, 3, "i7", 3)]
     features = (USER_DAILY.field_names[0], USER_DAILY.field_names[1])
-    inputs = Tower("r", 1, CHAMPION.row_of, features).inputs(
+    inputs = Tower("r", 1, CHAMPION.items, features).inputs(
         [acts, [], acts[:2]], [{features[1]: 2.0}, {}, {features[0]: 1.0}]
     )
     assert inputs["items"].tolist() == [[6, 8], [0, 0], [0, 6]]

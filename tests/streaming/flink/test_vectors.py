@@ -10,6 +10,7 @@ import redis
 from feature_repo.activity import Happening
 from feature_repo.redis_reader import read_user
 from feature_repo.redis_state import change_users, folding
+from pipeline.item_ids import ItemIds
 from releases.model_client import ModelClient
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.flink.vectors import NotedDebts
@@ -20,7 +21,7 @@ from streaming.vectors import VectorWriter
 from tests.streaming.running import wait_until
 from tests.streaming.serving_models import SummingTower, serving
 
-CHAMPION = Tower("raaaaaaaaaaaa", 1, {f"i{n}": n for n in range(9)}, ())
+CHAMPION = Tower("raaaaaaaaaaaa", 1, ItemIds.of(f"i{n}" for n in range(9)), ())
 
 
 class Towers(TowersInService):
