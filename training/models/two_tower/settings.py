@@ -49,7 +49,7 @@ class TwoTowerSettings:
     warm_up: float = 0.03
     fine_tuning: float = 0.12
     passes: float = 60.0
-    causal_passes: float = 60.0
+    causal_passes: float = 120.0
     validation_users: int = 1024
     validations: int = 10
     full_softmax_items: int = 1000
