@@ -180,14 +180,14 @@ def test_gaps_are_unknown_after_the_last_action_and_logarithmic_before(ring: Seq
 
 @pytest.mark.parametrize(
     ("actions", "budget", "expected"),
-    [(1_000_000, 540.0, "pooled"), (1_000_000, 5400.0, "causal"), (20_000, 90.0, "causal")],
+    [(1_000_000, 2700.0, "pooled"), (1_000_000, 7200.0, "causal"), (20_000, 180.0, "causal")],
 )
 def test_the_variant_follows_data_and_budget(actions: int, budget: float, expected: str) -> None:
     assert TwoTowerSettings().resolved(actions, True, budget, 6e10).variant == expected
 
 
 def test_on_a_slower_machine_the_quick_variant_is_chosen() -> None:
-    assert TwoTowerSettings().resolved(1_000_000, True, 5400.0, 6e9).variant == "pooled"
+    assert TwoTowerSettings().resolved(1_000_000, True, 7200.0, 6e9).variant == "pooled"
 
 
 def test_what_is_held_back_moves_the_tower_but_not_its_earlier_self(ring: Sequences, ring_items: ItemTable) -> None:
