@@ -1,6 +1,7 @@
 """Clicks of a real site streamed from first to last through the public interface: how fast, and whether any is lost.
 
 Every acknowledged click must stand in its user's history once; ``headwater stream sink`` takes them to the lake after.
+The readers stay in the stack that runs, as all users do: not for one whose data matters.
 """
 
 import argparse

@@ -1,7 +1,6 @@
 """Files of a release: hashed, made durable, found again."""
 
 import hashlib
-import mmap
 import os
 from pathlib import Path
 
@@ -11,11 +10,9 @@ MANIFEST = "manifest.json"
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of the file's content. Mapped and hashed in one call, so that other threads keep the interpreter."""
-    if not path.stat().st_size:
-        return hashlib.sha256().hexdigest()
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return hashlib.sha256(content).hexdigest()
+    """Hex digest of the file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def contents(directory: Path) -> list[Path]:

@@ -84,7 +84,7 @@ class ReleaseStore:
         return found
 
     def verify(self, release_id: str, threads: int = 1) -> None:
-        """Compares every file with its hash, ``threads`` of them at once. Raises DamagedReleaseError naming the first
+        """Compares every file with its hash, ``threads`` of them at once. Raises DamagedReleaseError naming one
         that differs."""
         directory, manifest = self.open(release_id), self.manifest(release_id)
         present = {path.as_posix() for path in contents(directory)}

@@ -11,6 +11,7 @@ import psutil
 
 from contracts.errors import UnavailableError
 from contracts.settings import Settings
+from serving.gateway.configuration import Configuration
 from stack.composition import stack_environment
 from stack.preflight import free_ports
 from stack.process import running
@@ -66,14 +67,20 @@ def wait_until_ready(url: str) -> None:
 
 def wait_until_counted(settings: Settings) -> None:
     """Returns once the gateway has read every item's counts, which a new one does for 40 s beside its first requests
-    where there are a million. Raises UnavailableError."""
+    where there are a million. Until then their age counts from its start, so it is looked at only when it would be too
+    high. Raises UnavailableError."""
 
     def counted(answer: httpx.Response) -> bool:
         found = ITEM_AGE.search(answer.text)
         return found is not None and float(found[1]) < COUNTED_SECONDS
 
-    url = f"http://{settings.bind}:{settings.gateway_metrics_port}/metrics"
-    _wait(url, counted, COUNT_GIVE_UP_SECONDS, "done with its first reading of item counts")
+    time.sleep(COUNTED_SECONDS + Configuration.refresh_seconds)
+    _wait(
+        f"{settings.gateway_metrics_url}/metrics",
+        counted,
+        COUNT_GIVE_UP_SECONDS,
+        "done with its first reading of item counts",
+    )
 
 
 def _wait(url: str, fulfilled: Callable[[httpx.Response], bool], seconds: float, what: str) -> None:

@@ -16,9 +16,11 @@ CONNECTIONS = 4096
 
 
 def main() -> int:
-    # Nothing that starting makes is garbage; looking for some takes a fifth of the start. The application turns it on.
-    gc.disable()
     settings = Settings()
+    if settings.gateway_workers == 1:
+        # Nothing that starting makes is garbage, and looking for some takes a fifth of the start. The worker, which is
+        # this process where there is one only, turns it on again.
+        gc.disable()
     folder = settings.home / "gateway" / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

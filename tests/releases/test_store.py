@@ -60,15 +60,16 @@ def test_a_damaged_release_is_replaced_by_publishing_it_again(store: ReleaseStor
     store.verify(A)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(("damage", "fault"), [("change", "has changed"), ("lose", "is missing"), ("add", "belong")])
-def test_damage_is_found_and_the_file_is_named(store: ReleaseStore, damage: str, fault: str) -> None:
+def test_damage_is_found_and_the_file_is_named(store: ReleaseStore, damage: str, fault: str, threads: int) -> None:
     path = published(store, A)
     victim = path / ("extra.bin" if damage == "add" else "items.parquet")
     victim.unlink(missing_ok=True)
     if damage != "lose":
         victim.write_text("other")
     with pytest.raises(DamagedReleaseError, match=fault) as caught:
-        store.verify(A)
+        store.verify(A, threads)
     assert caught.value.path == victim.name
 
 
