@@ -16,5 +16,5 @@ class TwoTower:
     name: str = "two_tower"
 
     def propose(self, user: UserContext, count: int) -> Proposal:
-        """See Source. Nothing for a user without a vector."""
-        return NOTHING if user.vector is None else self.index.search(user.vector, count)
+        """See Source. Nothing for a user without a vector or a history: what is popular and new is everybody's."""
+        return self.index.search(user.vector, count) if user.vector is not None and len(user.history) else NOTHING

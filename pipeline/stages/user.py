@@ -66,13 +66,13 @@ def _in_terms_of(assigned: Assigned, row: UserRow, state: State) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class UserVector:
-    """The stored vector, or else one computed by the user tower; a user without history or features gets none."""
+    """The stored vector, or else one computed by the user tower, also for who has done nothing yet."""
 
     def run(self, state: State, left: float) -> Outcome:
         user, tower = user_of(state), served(state).tower
         if user.vector is not None:
             return Outcome(state, kept=1, note="stored")
-        if tower is None or not len(user.history):
+        if tower is None:
             return Outcome(state, kept=0, note="none")
         vector = tower.vector(user.history, user.features, user.now, left)
         return Outcome(replace(state, user=replace(user, vector=vector)), kept=1, note="computed")

@@ -68,11 +68,16 @@ class ServedTower:
         self._models = models
         self._version = version
         self._features = tuple(features)
+        self._newcomer: npt.NDArray[np.float32] | None = None
 
     def vector(
         self, history: History, features: dict[str, float], now: float, timeout: float
     ) -> npt.NDArray[np.float32]:
-        """See UserTower. A feature that the user has not is NaN, as in training."""
+        """See UserTower. A feature that the user has not is NaN, as in training. Who has done nothing and of whom
+        nothing is known has the same vector as all others like that: it is asked for once."""
+        newcomer = not len(history) and not any(name in features for name in self._features)
+        if newcomer and self._newcomer is not None:
+            return self._newcomer
         inputs = {
             "items": _tokens(history),
             "actions": _padded(history.actions, np.int32),
@@ -80,7 +85,10 @@ class ServedTower:
             "features": np.array([[features.get(name, np.nan) for name in self._features]], np.float32),
         }
         vector = self._models.predict(USER_TOWER, self._version, inputs, "vector", timeout)
-        return np.asarray(vector[0], np.float32)
+        found = np.asarray(vector[0], np.float32)
+        if newcomer:
+            self._newcomer = found
+        return found
 
 
 class ServedRanker:

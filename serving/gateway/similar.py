@@ -7,7 +7,6 @@ from pipeline.ann import best
 from pipeline.candidates import Candidates, Proposal, merge
 from pipeline.served import ServedRelease
 from pipeline.sources.two_tower import TwoTower
-from pipeline.user import History, UserContext
 
 ASKED = 4
 """Times the count that each source is asked for, so that enough is left after filtering."""
@@ -24,11 +23,10 @@ def similar_items(served: ServedRelease, item_id: str, count: int, now: float) -
         raise NotFoundError(f"there is no item {item_id}")
     rows = np.array([row], np.int32)
     vector = artifacts.vectors_of(rows)[0]
-    nobody = UserContext("", now, History.empty(), np.empty(0, np.int32), vector if vector.any() else None)
     proposals = {
-        source.name: source.propose(nobody, count * ASKED + 1)
+        source.name: source.index.search(vector, count * ASKED + 1)
         for source in served.sources
-        if isinstance(source, TwoTower)
+        if isinstance(source, TwoTower) and vector.any()
     }
     if artifacts.item_knn is not None and row < len(artifacts.item_knn):
         neighbours, weights = artifacts.item_knn.weighted_sum(rows, np.ones(1, np.float32))

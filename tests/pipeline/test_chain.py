@@ -33,7 +33,19 @@ class ByRow:
         assert timeout > 0
         if self.fault:
             raise self.fault
+        self.features = features
         return candidates.rows.astype(np.float32) if self.scores is None else np.array(self.scores, np.float32)
+
+
+class Newcomers:
+    """A tower that notes how long the histories are."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def vector(self, history: History, features: dict[str, float], now: float, timeout: float) -> np.ndarray:
+        self.asked.append(len(history))
+        return np.ones(8, np.float32)
 
 
 class Broken:
@@ -186,6 +198,15 @@ def test_an_unknown_user_gets_popular_and_trending_items() -> None:
     assert len(answer.items) == 10
     assert {source for item in answer.items for source in item.sources} <= {"popular", "trending", "new"}
     assert answer.user.state == "missing"
+
+
+def test_an_unknown_user_has_the_towers_vector_of_a_newcomer_to_be_ranked_by() -> None:
+    tower, ranker = Newcomers(), ByRow()
+    answer = ask(chain_of(row=UserRow("nobody"), tower=tower, ranker=ranker))
+    assert tower.asked == [0]
+    column = RANKING_FEATURES.index("two_tower_score")
+    assert np.abs(ranker.features[:, column]).max() > 0
+    assert not any("two_tower" in item.sources for item in answer.items)
 
 
 def test_items_that_the_release_does_not_know_are_left_out_of_the_history() -> None:

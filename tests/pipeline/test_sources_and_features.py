@@ -50,9 +50,9 @@ def test_every_source_proposes_distinct_items_best_first(count: int) -> None:
 
 
 def test_an_empty_history_leaves_the_sources_that_need_none() -> None:
-    nobody = user_of(vector=False)
-    named = {s.name for s in default_sources(ARTIFACTS) if len(s.propose(nobody, 10).rows)}
-    assert named == {"trending", "new", "popular"}
+    for nobody in (user_of(vector=False), user_of()):
+        named = {s.name for s in default_sources(ARTIFACTS) if len(s.propose(nobody, 10).rows)}
+        assert named == {"trending", "new", "popular"}
 
 
 def test_the_two_tower_finds_the_largest_inner_products() -> None:

@@ -129,7 +129,7 @@ def contexts_of(
             now=float(now),
             history=history,
             seen=np.unique(met.rows),
-            vector=vectors[at] if vectors is not None and len(history) else None,
+            vector=vectors[at] if vectors is not None else None,
         )
         for at, (history, met, now) in enumerate(zip(histories, everything, nows, strict=True))
     ]

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from training.datasets.sequences import Sequences
 from training.datasets.user_features import UserFeatures
 from training.models import popular, two_tower
 from training.models.two_tower import FittedTwoTower, TwoTowerSettings
+from training.models.two_tower.model import Negatives, sampling_probabilities
 from training.models.two_tower.settings import Variant
 from training.models.two_tower.stream import Stream, gap_buckets
 
@@ -129,6 +131,13 @@ def test_an_item_that_training_never_saw_has_a_vector_from_its_features(ring: Se
     history = History(np.asarray([at_40], np.int32), np.asarray([2], np.int8), np.asarray([1.7e9]))
     scores = fitted.scores([history], np.asarray([1.7e9 + 60]))[0]
     assert scores[-1] > scores[-2]
+
+
+@pytest.mark.parametrize("full_softmax_items", [0, 1000])
+def test_what_nobody_has_met_is_no_negative(full_softmax_items: int) -> None:
+    probabilities = sampling_probabilities(np.array([0, 3, 0, 8, 0]))
+    settings = replace(quick("pooled"), negatives=200, full_softmax_items=full_softmax_items)
+    assert Negatives(probabilities, settings, seed=1).draw()[0].tolist() == [2, 4]
 
 
 def test_user_features_are_read_and_missing_ones_are_not_fatal(ring: Sequences, ring_items: ItemTable) -> None:

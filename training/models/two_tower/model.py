@@ -18,8 +18,9 @@ _HIT = -1e9
 
 
 def sampling_probabilities(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """How likely each item is drawn as a negative: the root of its actions + 1, float64[n], sum 1."""
-    roots = np.sqrt(counts + 1.0)
+    """How likely each item is drawn as a negative: the root of its actions + 1, float64[n], sum 1. An item without
+    actions never is: all of these share one vector, which would learn that nobody ever wants what is new."""
+    roots = np.sqrt(counts + 1.0) * ((counts > 0) | (counts.max(initial=0) == 0))
     return np.asarray(roots / roots.sum())
 
 
@@ -112,11 +113,13 @@ def cross_entropy(query: Any, positive: Any, negatives: Any, hits: Any) -> Any:
 
 
 class Negatives:
-    """Draws the negatives of a batch, item rows + 1, with replacement; of a small catalogue every item is one."""
+    """Draws the negatives of a batch, item rows + 1, with replacement; of a small catalogue every item that has a
+    probability is one."""
 
     def __init__(self, probabilities: npt.NDArray[np.float64], settings: TwoTowerSettings, seed: int) -> None:
         self._cumulative = np.cumsum(probabilities)
-        self._all = len(probabilities) <= settings.full_softmax_items
+        every = np.flatnonzero(probabilities).astype(np.int32) + 1
+        self._every = every if len(probabilities) <= settings.full_softmax_items else None
         self._count = settings.negatives
         self._random = np.random.default_rng(seed)
 
@@ -128,8 +131,8 @@ class Negatives:
     def draw(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Distinct int32[M], ascending, and how often each was drawn, float32[M]."""
         n = self.items
-        if self._all:
-            return np.arange(1, n + 1, dtype=np.int32), np.ones(n, np.float32)
+        if self._every is not None:
+            return self._every, np.ones(len(self._every), np.float32)
         drawn = np.searchsorted(self._cumulative, self._random.random(self._count) * self._cumulative[-1])
         distinct, times = np.unique(np.minimum(drawn, n - 1) + 1, return_counts=True)
         return distinct.astype(np.int32), times.astype(np.float32)
