@@ -185,11 +185,17 @@ def _trending_scores(replies: Sequence[dict[bytes, bytes]], days: Sequence[int],
 
 
 def read_trending(
-    client: "redis.Redis[bytes]", partitions: int, clock: Clock, *, project: str = PROJECT
+    client: "redis.Redis[bytes]",
+    partitions: int,
+    clock: Clock,
+    *,
+    days: Iterable[int] | None = None,
+    project: str = PROJECT,
 ) -> dict[str, float]:
-    """Item id → decayed number of actions now, summed over partitions. Raises redis.RedisError."""
+    """Item id → decayed number of actions now, summed over partitions; of ``days`` (since 1970) only, where given.
+    Raises redis.RedisError."""
     now = clock()
-    days = [day for day in trending.kept_days(now) for _ in range(partitions)]
+    days = [day for day in days or trending.kept_days(now) for _ in range(partitions)]
     pipe = client.pipeline(transaction=False)
     for i, day in enumerate(days):
         pipe.hgetall(trending_key(project, i % partitions, day))

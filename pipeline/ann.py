@@ -1,6 +1,6 @@
 """The door to nearest-neighbour search. Exact here; ScaNN, FAISS and Voyager are adapters beside it."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pipeline.candidates import Proposal
 
 
-def best(scores: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
+def best(scores: npt.NDArray[np.floating[Any]], count: int) -> npt.NDArray[np.intp]:
     """Positions of the ``count`` largest scores, largest first; equal scores in order of position."""
     count = min(count, len(scores))
     if count <= 0:

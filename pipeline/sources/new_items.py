@@ -38,6 +38,5 @@ def new_items(artifacts: Artifacts) -> NewItems:
     """The newest items with at most FEW_ACTIONS actions; items of unknown age come last."""
     rows = np.flatnonzero(artifacts.items.count <= FEW_ACTIONS)
     born = artifacts.items.born[rows]
-    order = np.argsort(np.where(np.isnan(born), np.inf, -born), kind="stable")
-    kept = rows[order][:KEPT].astype(np.int32)
+    kept = rows[best(np.where(np.isnan(born), -np.inf, born), KEPT)].astype(np.int32)
     return NewItems(kept, artifacts.vectors_of(kept))

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 PointersRead = Callable[[], Mapping[str, str | None]]
 """Pointer name → release id. Raises UnavailableError."""
-ItemScores = Callable[[LoadedRelease, float], Items]
-"""The release's item table with the counts and the trend of now (epoch seconds)."""
+ItemScores = Callable[[LoadedRelease, Items, float], Items]
+"""A release's item table, with items put since at its end, with the counts and the trend of now (epoch seconds)."""
 RunningRead = Callable[[], Sequence[RunningExperiment]]
 """The running experiments in the order of starting. Raises UnavailableError."""
 MakeChain = Callable[[RunningArms, Sequence[str]], Chain]
@@ -193,9 +193,8 @@ class ReleaseKeeper:
     def _serve(self, loaded: LoadedRelease) -> ServedRelease:
         now = self._clock()
         put = self._catalogue.put_items()
-        items = self._item_scores(loaded, now)
-        if put:
-            items = items.with_put(put, now)
+        items = loaded.artifacts.items.with_put(put, now) if put else loaded.artifacts.items
+        items = self._item_scores(loaded, items, now)
         deleted = self._catalogue.deleted_ids()
         if deleted:
             items = items.with_hidden(deleted)

@@ -65,9 +65,12 @@ class ItemCounts:
         return different
 
     def over(self, release: str, items: Items) -> Items:
-        """The items of a release with the counts of this moment."""
+        """The items of a release, and those put since at their end, with the counts of this moment."""
         table = self._tables.get(release)
-        return items if table is None else items.with_counts(table)
+        if table is None:
+            return items
+        put = len(items) - len(table)
+        return items.with_counts(np.pad(table, ((0, put), (0, 0)), constant_values=np.nan) if put else table)
 
     def stop(self) -> None:
         """Ends a reading that runs: it keeps what was known."""

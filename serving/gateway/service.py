@@ -136,8 +136,8 @@ class Gateway:
         if self.keeper.ready and self._counts.read(self.keeper.current.loaded):
             self.keeper.refresh()
 
-    def _items_now(self, loaded: LoadedRelease, now: float) -> Items:
-        items = self._trending.over(loaded.artifacts.items, loaded.manifest.data_to.timestamp(), now)
+    def _items_now(self, loaded: LoadedRelease, items: Items, now: float) -> Items:
+        items = self._trending.over(items, loaded.manifest.data_to.timestamp(), now)
         return self._counts.over(loaded.manifest.id, items)
 
     def _item_age(self, now: float) -> float:
