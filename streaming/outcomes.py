@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from contracts.events import Action, Event
 from contracts.impressions import Impression
 from contracts.topics import EVENTS, IMPRESSIONS
+from streaming.empty_handed import EmptyHanded
 
 log = structlog.get_logger(__name__)
 
@@ -109,15 +110,17 @@ class Outcomes:
 
 def count(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event) -> None:
     """Reads answers and events as they come until ``stop``; while Kafka is away it tries again."""
+    empty_handed = EmptyHanded()
     while not stop.is_set():
         try:
-            _read(bootstrap, prefix, outcomes, stop)
+            _read(bootstrap, prefix, outcomes, stop, empty_handed)
         except KafkaError as error:
             log.warning("outcomes wait", error=str(error))
             stop.wait(RETRY_SECONDS)
 
 
-def _read(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event) -> None:
+def _read(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event, empty_handed: EmptyHanded) -> None:
+    """Returns when the group should be joined anew."""
     shown = IMPRESSIONS.address(prefix)
     consumer = KafkaConsumer(
         shown,
@@ -133,7 +136,13 @@ def _read(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event
             for place, messages in sorted(polled.items(), key=lambda one: one[0].topic != shown):
                 for message in messages:
                     _take(outcomes, message.value, is_shown=place.topic == shown)
-            outcomes.settle(time.monotonic())
+            now, assigned = time.monotonic(), bool(consumer.assignment())
+            outcomes.settle(now)
+            if empty_handed.should_join(assigned, now):
+                log.warning("no partition was assigned: joining the group anew", group="outcomes")
+                return
+            if not assigned:
+                stop.wait(POLL_MS / 1000)
     finally:
         consumer.close()
 

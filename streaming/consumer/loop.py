@@ -19,16 +19,12 @@ from streaming.consumer.group import METADATA_MS, Assignment, LoopSettings, grou
 from streaming.consumer.health import Health
 from streaming.consumer.metrics import ConsumerMetrics
 from streaming.dead_letters import DeadLetterWriter
+from streaming.empty_handed import EmptyHanded
 from streaming.partition_state import Progress
 from streaming.processor import Batch, MarkMovedError, Processor
 from streaming.vector_queue import VectorQueue
 
 log = structlog.get_logger(__name__)
-
-EMPTY_HANDED_SECONDS, EMPTY_HANDED_MOST_SECONDS = 5.0, 600.0
-"""A consumer without a partition joins anew after so long, then after twice as long, up to the most: kafka-python now
-and then gives out nothing when the group is formed before the topic is known, and would leave it at that.
-"""
 
 
 class ConsumerLoop:
@@ -57,8 +53,7 @@ class ConsumerLoop:
         self._assignment = Assignment()
         self._refresh_due = 0.0
         self._failures = 0
-        self._empty_handed_since: float | None = None
-        self._patience = EMPTY_HANDED_SECONDS
+        self._empty_handed = EmptyHanded()
         self._consumer: Any = None
 
     def run(self, stop: threading.Event) -> None:
@@ -98,6 +93,8 @@ class ConsumerLoop:
             self._settle()
             if batches:
                 self._handle(batches)
+            elif not self._consumer.assignment():
+                stop.wait(self._settings.poll_ms / 1000)
             self._refresh()
         except MarkMovedError as error:
             log.warning("starting again where Redis stands", partitions=sorted(error.marks))
@@ -215,13 +212,8 @@ class ConsumerLoop:
                 self._metrics.lag.labels(str(tp.partition)).set(max(0, highest - self._consumer.position(tp)))
 
     def _join_again_if_empty_handed(self) -> None:
-        now = time.monotonic()
-        if self._consumer.assignment():
-            self._empty_handed_since, self._patience = None, EMPTY_HANDED_SECONDS
-        elif self._empty_handed_since is None:
-            self._empty_handed_since = now
-        elif now - self._empty_handed_since > self._patience:
-            log.warning("no partition was assigned: joining the group anew", after_seconds=self._patience)
-            self._empty_handed_since, self._patience = now, min(2 * self._patience, EMPTY_HANDED_MOST_SECONDS)
+        waited = self._empty_handed.patience
+        if self._empty_handed.should_join(bool(self._consumer.assignment()), time.monotonic()):
+            log.warning("no partition was assigned: joining the group anew", after_seconds=waited)
             self._consumer.unsubscribe()
             self._consumer.subscribe([self._topic], listener=self._assignment)

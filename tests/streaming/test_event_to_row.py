@@ -183,7 +183,7 @@ def test_a_consumer_that_was_given_nothing_joins_again(
         return whole(cls, ClusterMetadata() if len(given) <= 2 else cluster, members)
 
     monkeypatch.setattr(RangePartitionAssignor, "assign", classmethod(forgetful))
-    monkeypatch.setattr("streaming.consumer.loop.EMPTY_HANDED_SECONDS", 1.0)
+    monkeypatch.setattr("streaming.empty_handed.FIRST_SECONDS", 1.0)
     produce(kafka_bootstrap, topic_prefix, [event(1)])
     with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time):
         wait_until(lambda: clicked(read_user(client, "u1", project=topic_prefix)) == ["i1"])

@@ -2,9 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.cluster import ClusterMetadata
+from kafka.coordinator.assignors.range import RangePartitionAssignor
 from prometheus_client import CollectorRegistry
 
 from contracts.clock import utc
@@ -102,9 +105,28 @@ def test_the_oldest_answers_are_forgotten_first(registry: CollectorRegistry, cou
     assert counted("clicked") == 1
 
 
+def forgetful(times: int) -> Any:
+    """Kafka's assignor, which at first gives nothing, as when the topic is not known yet."""
+    whole, given = RangePartitionAssignor.assign.__func__, []
+
+    def assign(cls: Any, cluster: Any, members: Any) -> Any:
+        given.append(members)
+        return whole(cls, ClusterMetadata() if len(given) <= times else cluster, members)
+
+    return classmethod(assign)
+
+
+@pytest.mark.parametrize("empty_handed", [0, 2])
 def test_two_processes_share_the_users_of_a_real_kafka(
-    kafka_bootstrap: str, topic_prefix: str, registry: CollectorRegistry, counted: Sum
+    kafka_bootstrap: str,
+    topic_prefix: str,
+    registry: CollectorRegistry,
+    counted: Sum,
+    monkeypatch: pytest.MonkeyPatch,
+    empty_handed: int,
 ) -> None:
+    monkeypatch.setattr(RangePartitionAssignor, "assign", forgetful(empty_handed))
+    monkeypatch.setattr("streaming.empty_handed.FIRST_SECONDS", 1.0)
     stop, metrics = threading.Event(), OutcomeMetrics(registry)
     threads = [
         threading.Thread(target=count, args=(kafka_bootstrap, topic_prefix, Outcomes(metrics), stop)) for _ in range(2)
