@@ -10,8 +10,8 @@ import redis
 
 from contracts.catalogue import Item
 from contracts.topics import EVENTS
+from feature_repo.online import PROJECT
 from feature_repo.redis_reader import trending_key
-from feature_repo.redis_writer import PROJECT
 from feature_repo.trending import UNIT
 from pipeline.artifacts import Artifacts
 from pipeline.items import Items
