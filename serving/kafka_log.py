@@ -1,14 +1,15 @@
-"""The Kafka producer: idempotent, acknowledged by all replicas, and never waited for when the broker is down."""
+"""The Kafka producer: idempotent, acknowledged by all replicas, and never waited for when the broker is down.
+
+librdkafka's, whose threads batch and send without the interpreter: kafka-python's hold it for a millisecond an answer, a
+batch of answers at a time, and the requests of that moment waited for it.
+"""
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from contracts.errors import UnavailableError
 from contracts.topics import Topic
@@ -19,20 +20,31 @@ Record = tuple[bytes, bytes | None]
 """Key and payload; a payload of None deletes the key of a compacted topic."""
 
 CONNECT_SECONDS = 2.0
-METADATA_SECONDS = 0.5
+LINGER_MS = 1
+POLL_SECONDS = 0.1
+QUIET = 2
+"""Syslog level up to which librdkafka speaks: an outage is told by us, not by every attempt to connect."""
 
 
-def accepts(bootstrap: Sequence[str], seconds: float = CONNECT_SECONDS) -> bool:
-    """Whether one of the brokers (host:port) takes connections. Asked before a client is made: kafka-python never
-    closes the sockets of a client that could not connect, which an outage of hours would turn into thousands."""
-    for address in bootstrap:
-        host, _, port = address.rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=seconds).close()
-        except OSError:
-            continue
-        return True
-    return False
+class _Acknowledgements:
+    """Waits until the broker has answered for ``count`` records, or for the first that it refuses."""
+
+    def __init__(self, count: int) -> None:
+        self._left = count
+        self._fault: str | None = None
+        self._decided = threading.Event()
+
+    def one(self, error: KafkaError | None, _: Message) -> None:
+        """Takes the answer for one record."""
+        self._left -= 1
+        if error is not None:
+            self._fault = error.name()
+        if error is not None or not self._left:
+            self._decided.set()
+
+    def fault(self, seconds: float) -> str | None:
+        """None once all are acknowledged, else what went wrong."""
+        return self._fault if self._decided.wait(seconds) else "not acknowledged in time"
 
 
 class KafkaLog:
@@ -41,19 +53,21 @@ class KafkaLog:
     def __init__(self, bootstrap: str, prefix: str, *, ack_seconds: float = 2.0, retry_seconds: float = 1.0) -> None:
         """``ack_seconds`` is how long a record may wait for its acknowledgement before it counts as refused; after
         one that waited so long, records are refused at once until a probe every ``retry_seconds`` gets through."""
-        self._bootstrap = bootstrap.split(",")
+        self._bootstrap = bootstrap
         self._prefix = prefix
         self._ack_seconds = ack_seconds
         self._retry_seconds = retry_seconds
-        self._producer: Any = None
+        self._producer: Producer | None = None
         self._down = threading.Event()
         self._down.set()
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep_connected, name="kafka-connect", daemon=True)
+        self._listener = threading.Thread(target=self._listen, name="kafka-answers", daemon=True)
 
     def start(self) -> None:
         """Begins to connect; returns at once."""
         self._keeper.start()
+        self._listener.start()
 
     @property
     def up(self) -> bool:
@@ -73,15 +87,28 @@ class KafkaLog:
         producer = self._producer
         if producer is None or self._down.is_set():
             raise UnavailableError("kafka", "the broker does not answer")
-        end = time.monotonic() + self._ack_seconds
-        address = topic.address(self._prefix)
+        if not records:
+            return
+        answers, address = _Acknowledgements(len(records)), topic.address(self._prefix)
         try:
-            futures = [producer.send(address, key=key, value=value) for key, value in records]
-            for future in futures:
-                future.get(timeout=max(end - time.monotonic(), 0.001))
-        except KafkaError as error:
+            for key, value in records:
+                producer.produce(address, value, key, on_delivery=answers.one)
+        except (KafkaException, BufferError) as error:
             self._down.set()
-            raise UnavailableError("kafka", type(error).__name__) from error
+            raise UnavailableError("kafka", str(error)) from error
+        fault = answers.fault(self._ack_seconds)
+        if fault is not None:
+            self._down.set()
+            raise UnavailableError("kafka", fault)
+
+    def _listen(self) -> None:
+        """Calls back for what the broker answered."""
+        while not self._stopping.is_set():
+            producer = self._producer
+            if producer is None:
+                self._stopping.wait(POLL_SECONDS)
+            else:
+                producer.poll(POLL_SECONDS)
 
     def _keep_connected(self) -> None:
         while not self._stopping.is_set():
@@ -93,41 +120,44 @@ class KafkaLog:
         """A producer that lost its broker keeps retrying records nobody waits for: it is thrown away."""
         lost, self._producer = self._producer, None
         if lost is not None:
-            _close(lost, self._ack_seconds + 1)  # by then what it still holds has expired
-        if not accepts(self._bootstrap):
-            log.info("kafka does not answer at %s", ",".join(self._bootstrap))
-            return
+            _discard(lost, 0.0)
+        producer = Producer(self._settings())
         try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                acks="all",
-                enable_idempotence=True,
-                compression_type=None,
-                max_block_ms=int(METADATA_SECONDS * 1000),
-                request_timeout_ms=int(self._ack_seconds * 1000),
-                delivery_timeout_ms=int(self._ack_seconds * 1000) + 100,
-                bootstrap_timeout_ms=int(CONNECT_SECONDS * 1000),
-            )
-        except (KafkaError, OSError) as error:
-            log.info("kafka does not answer: %s", type(error).__name__)
+            producer.list_topics(timeout=CONNECT_SECONDS)
+        except KafkaException as error:
+            log.info("kafka does not answer at %s: %s", self._bootstrap, error.args[0].name())
         else:
+            self._producer = producer
             self._down.clear()
+
+    def _settings(self) -> dict[str, str | int | float | bool]:
+        acknowledged_ms = int(self._ack_seconds * 1000)
+        return {
+            "bootstrap.servers": self._bootstrap,
+            "acks": "all",
+            "enable.idempotence": True,
+            # The partitions that Java's client and kafka-python give a key.
+            "partitioner": "murmur2_random",
+            "linger.ms": LINGER_MS,
+            "request.timeout.ms": acknowledged_ms,
+            "message.timeout.ms": acknowledged_ms + 100,
+            "reconnect.backoff.max.ms": int(self._retry_seconds * 1000),
+            "log_level": QUIET,
+        }
 
     def stop(self, seconds: float = 5.0) -> None:
         """Sends what is waiting and disconnects."""
         self._stopping.set()
         self._keeper.join(seconds)
+        self._listener.join(seconds)
         producer, self._producer = self._producer, None
         self._down.set()
         if producer is not None:
-            _close(producer, seconds)
+            _discard(producer, seconds)
 
 
-def _close(producer: Any, seconds: float) -> None:
-    """Closes it whatever is left: records that did not get through in time were refused to their senders already."""
-    try:
-        producer.close(timeout=seconds)
-    except KafkaTimeoutError:
-        # It gave up before it ended its threads, which would look for the broker for ever; there is no public way.
-        producer._sender.force_close()
-        producer.close(timeout=seconds)
+def _discard(producer: Producer, seconds: float) -> None:
+    """Ends it after ``seconds`` at the latest; what did not get through by then was refused to its senders already."""
+    producer.flush(seconds)
+    producer.purge()
+    producer.flush(POLL_SECONDS)

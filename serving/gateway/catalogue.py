@@ -1,8 +1,9 @@
 """Items put and deleted through the API since the release was made. Every worker reads the whole compacted topic."""
 
 import logging
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -11,11 +12,10 @@ from pydantic import ValidationError
 
 from contracts.catalogue import CatalogueChange, Item
 from contracts.topics import CATALOGUE
-from serving.kafka_log import accepts
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 2.0
+CONNECT_SECONDS = RETRY_SECONDS = 2.0
 POLL_MILLISECONDS = 200
 
 
@@ -56,6 +56,19 @@ class Catalogue:
             return self._changes.get(item_id)
 
 
+def _accepts(bootstrap: Sequence[str]) -> bool:
+    """Whether one of the brokers (host:port) takes connections. Asked before a client is made: kafka-python never
+    closes the sockets of a client that could not connect, which an outage of hours would turn into thousands."""
+    for address in bootstrap:
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        except OSError:
+            continue
+        return True
+    return False
+
+
 class CatalogueReader:
     """Follows the catalogue topic from its beginning, in a thread; connects again whenever Kafka comes back."""
 
@@ -72,7 +85,7 @@ class CatalogueReader:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not accepts(self._bootstrap):
+            if not _accepts(self._bootstrap):
                 self._stopping.wait(RETRY_SECONDS)
                 continue
             try:
@@ -80,7 +93,7 @@ class CatalogueReader:
                     bootstrap_servers=self._bootstrap,
                     group_id=None,
                     enable_auto_commit=False,
-                    bootstrap_timeout_ms=2_000,
+                    bootstrap_timeout_ms=int(CONNECT_SECONDS * 1000),
                 )
                 try:
                     self._follow(consumer)
