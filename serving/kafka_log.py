@@ -1,7 +1,7 @@
 """The Kafka producer: idempotent, acknowledged by all replicas, and never waited for when the broker is down.
 
-librdkafka's, whose threads batch and send without the interpreter: kafka-python's hold it for a millisecond an answer, a
-batch of answers at a time, and the requests of that moment waited for it.
+librdkafka's, whose threads batch and send without the interpreter: those of kafka-python hold it for a millisecond an
+answer, a batch of answers at a time, and the requests of that moment waited for it.
 """
 
 import logging
