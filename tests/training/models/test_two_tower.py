@@ -20,6 +20,7 @@ from training.models.two_tower import FittedTwoTower, TwoTowerSettings
 from training.models.two_tower.model import Negatives, sampling_probabilities
 from training.models.two_tower.settings import Variant
 from training.models.two_tower.stream import Stream, gap_buckets
+from training.models.two_tower.user_tower import Dropout
 
 
 def quick(variant: Variant, passes: float = 12) -> TwoTowerSettings:
@@ -211,3 +212,13 @@ def test_what_is_held_back_moves_the_tower_but_not_its_earlier_self(ring: Sequen
     assert np.abs(before - fitted.vectors(history, now)).max() > 1e-4
     assert np.abs(earlier.item_vectors - fitted.item_vectors).max() > 1e-4
     np.testing.assert_array_equal(before, earlier.vectors(history, now))
+
+
+def test_dropout_keeps_the_mean_and_the_share_and_is_nothing_outside_training() -> None:
+    ones = np.ones((333, 7), np.float32)
+    layer = Dropout(0.25, seed=3)
+    np.testing.assert_array_equal(layer(ones), ones)
+    dropped = layer(ones, training=True).numpy()
+    assert set(np.unique(dropped)) == {np.float32(0), np.float32(4 / 3)}
+    assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.05)
+    assert (layer(ones, training=True).numpy() != dropped).any()
