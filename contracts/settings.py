@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     clock_skew_seconds: int = Field(30, ge=0, le=300, description="tolerated between us and the issuer")
     rate_user_per_second: int = Field(20, ge=1, description="requests of one user; twice as many may come at once")
     rate_client_per_second: int = Field(500, ge=1, description="requests of one client; twice as many may come at once")
-    gateway_workers: int = Field(1, ge=1, le=64, description="processes that answer on the gateway's port")
+    gateway_workers: int = Field(2, ge=1, le=64, description="processes that answer on the gateway's port")
     event_future_seconds: int = Field(60, ge=0, description="an event further in the future than this is refused")
     user_stale_seconds: int = Field(7 * 86400, ge=1, description="a user row older than this is stale")
     release_poll_seconds: float = Field(

@@ -32,13 +32,16 @@ class _Acknowledgements:
     def __init__(self, count: int) -> None:
         self._left = count
         self._fault: str | None = None
+        self.last = -1
         self._decided = threading.Event()
 
-    def one(self, error: KafkaError | None, _: Message) -> None:
+    def one(self, error: KafkaError | None, message: Message) -> None:
         """Takes the answer for one record."""
         self._left -= 1
         if error is not None:
             self._fault = error.name()
+        elif not self._left:
+            self.last = message.offset() or 0
         if error is not None or not self._left:
             self._decided.set()
 
@@ -81,14 +84,15 @@ class KafkaLog:
             time.sleep(0.01)
         return self.up
 
-    def append(self, topic: Topic, records: Sequence[Record]) -> None:
-        """Returns once all ``records`` are acknowledged. Raises UnavailableError otherwise: some may be written then,
-        so that a caller who tries again must use the same keys and ids."""
+    def append(self, topic: Topic, records: Sequence[Record]) -> int:
+        """Returns once all ``records`` are acknowledged, with the offset of the one that was the last (−1 of none).
+        Raises UnavailableError otherwise: some may be written then, so that a caller who tries again must use the same
+        keys and ids."""
         producer = self._producer
         if producer is None or self._down.is_set():
             raise UnavailableError("kafka", "the broker does not answer")
         if not records:
-            return
+            return -1
         answers, address = _Acknowledgements(len(records)), topic.address(self._prefix)
         try:
             for key, value in records:
@@ -100,6 +104,7 @@ class KafkaLog:
         if fault is not None:
             self._down.set()
             raise UnavailableError("kafka", fault)
+        return answers.last
 
     def _listen(self) -> None:
         """Calls back for what the broker answered."""

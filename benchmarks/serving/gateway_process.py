@@ -4,6 +4,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -26,23 +27,23 @@ ITEM_AGE = re.compile(r"^headwater_item_features_age_seconds(?:{[^}]*})? (\S+)$"
 
 
 def memory_mib(port: int) -> float:
-    """Resident memory of the processes that listen on ``port`` and of their children, MiB. Raises UnavailableError."""
-    return sum(psutil.Process(pid).memory_info().rss for pid in _processes(port)) / 2**20
+    """Resident memory of the processes that listen on ``port``, MiB. Raises UnavailableError."""
+    return sum(one.memory_info().rss for one in _processes(port)) / 2**20
 
 
 def mapped_mib(port: int) -> float:
     """The part of ``memory_mib`` that is pages of files (Linux's RssFile): the system may drop them and processes share
     them. Raises UnavailableError."""
-    return sum(psutil.Process(pid).memory_info().shared for pid in _processes(port)) / 2**20
+    return sum(one.memory_info().shared for one in _processes(port)) / 2**20
 
 
-def _processes(port: int) -> set[int]:
-    listening = [
-        one.pid
-        for one in psutil.net_connections("tcp")
-        if one.status == "LISTEN" and one.laddr and one.laddr.port == port and one.pid is not None
-    ]
-    processes = {child for pid in listening for child in (pid, *(c.pid for c in psutil.Process(pid).children(True)))}
+def _processes(port: int) -> set[psutil.Process]:
+    """All that hold the listening socket: the workers, and their parent where there are several."""
+    processes = set()
+    for one in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if any(c.status == "LISTEN" and c.laddr and c.laddr.port == port for c in one.net_connections("tcp")):
+                processes.add(one)
     if not processes:
         raise UnavailableError("the gateway", f"no process listens on port {port}")
     return processes

@@ -22,7 +22,8 @@ def main() -> int:
         # this process where there is one only, turns it on again.
         gc.disable()
     folder = settings.home / "gateway" / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
+    for of_workers in (folder, settings.home / "gateway" / "workers"):
+        shutil.rmtree(of_workers, ignore_errors=True)
     folder.mkdir(parents=True)
     # Read once, when the libraries are imported: where metrics are kept, and that matrices are multiplied on the
     # thread that asks. A second thread of OpenBLAS waits in a loop that costs more than all the products of a request.

@@ -72,10 +72,12 @@ def _accepts(bootstrap: Sequence[str]) -> bool:
 class CatalogueReader:
     """Follows the catalogue topic from its beginning, in a thread; connects again whenever Kafka comes back."""
 
-    def __init__(self, bootstrap: str, prefix: str, catalogue: Catalogue) -> None:
+    def __init__(self, bootstrap: str, prefix: str, catalogue: Catalogue, reached: Callable[[int], None]) -> None:
+        """``reached`` hears the offset of the last message taken in."""
         self._bootstrap = bootstrap.split(",")
         self._partition = TopicPartition(CATALOGUE.address(prefix), 0)
         self._catalogue = catalogue
+        self._reached = reached
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="catalogue", daemon=True)
 
@@ -108,8 +110,8 @@ class CatalogueReader:
         consumer.seek_to_beginning(self._partition)
         while not self._stopping.is_set():
             batches = consumer.poll(timeout_ms=POLL_MILLISECONDS)
-            changes = []
-            for record in batches.get(self._partition, []):
+            changes, records = [], batches.get(self._partition, [])
+            for record in records:
                 if record.value is None:
                     continue
                 try:
@@ -118,6 +120,8 @@ class CatalogueReader:
                     log.warning("catalogue message at offset %d breaks its contract", record.offset)
             if changes:
                 self._catalogue.apply(changes)
+            if records:
+                self._reached(records[-1].offset)
 
     def stop(self, seconds: float = 3.0) -> None:
         """Ends the thread."""

@@ -39,6 +39,7 @@ from serving.gateway.rules_file import RulesFile
 from serving.gateway.served_models import Models
 from serving.gateway.ticker import Ticker
 from serving.gateway.user_rows import RedisUserRows, connect
+from serving.gateway.workers_progress import WorkersProgress
 from serving.impressions import ImpressionLog
 from serving.kafka_log import KafkaLog
 
@@ -94,8 +95,9 @@ class Gateway:
         self._pointers = Pointers(engine, self.clock)
         self.experiments = Experiments(engine, self.clock)
         self.catalogue = Catalogue(lambda: self.keeper.refresh())
+        self.workers = WorkersProgress(configuration.home / "gateway" / "workers")
         self._catalogue_reader = CatalogueReader(
-            configuration.kafka_bootstrap, configuration.topic_prefix, self.catalogue
+            configuration.kafka_bootstrap, configuration.topic_prefix, self.catalogue, self.workers.tell
         )
         self.keeper = ReleaseKeeper(
             ReleaseLoader(configuration.releases, self.models),
@@ -197,6 +199,7 @@ class Gateway:
         self._poller.start()
         self._refresher.start()
         self._counter.start()
+        self.workers.begin()
         self._catalogue_reader.start()
 
     async def looked(self) -> None:
@@ -215,6 +218,7 @@ class Gateway:
         self._counts.stop()
         self._counter.stop()
         self._catalogue_reader.stop()
+        self.workers.end()
         self._threads.shutdown()
         self._event_threads.shutdown()
         self.impressions.stop()

@@ -1,6 +1,10 @@
 """What each worker process of the gateway runs."""
 
+import ctypes
 import gc
+import multiprocessing
+import os
+import signal
 
 from fastapi import FastAPI
 
@@ -12,8 +16,24 @@ from serving.gateway.service import Gateway
 METRICS_FOLDER = "gateway/metrics"
 
 
+PR_SET_PDEATHSIG = 1
+"""Of linux/prctl.h."""
+
+
+def end_with_parent() -> None:
+    """Has this process end when the parent that started it is gone, however it went: a worker left alone would hold the
+    port against the next parent."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent.pid:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def create() -> FastAPI:
     """The application as the settings say."""
+    end_with_parent()
     settings = Settings()
     logs.configure(settings.log_level)
     return app.create(Gateway(Configuration.of(settings, settings.home / METRICS_FOLDER)), gc.enable)

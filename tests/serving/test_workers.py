@@ -23,7 +23,7 @@ from prometheus_client.mmap_dict import MmapedDict
 
 from contracts.settings import Settings
 from serving.auth.issuer import Issuer
-from serving.auth.scopes import RECOMMENDATIONS_READ
+from serving.auth.scopes import CATALOGUE_WRITE, RECOMMENDATIONS_READ
 from serving.gateway.rate_limit import WINDOW_SECONDS
 from stack.composition import stack_environment
 from stack.preflight import free_ports
@@ -52,7 +52,7 @@ class Service:
     @property
     def headers(self) -> dict[str, str]:
         issuer = Issuer(self.settings.home, self.settings.issuer, self.settings.audience, time.time)
-        return {"Authorization": f"Bearer {issuer.token('tester', [RECOMMENDATIONS_READ])}"}
+        return {"Authorization": f"Bearer {issuer.token('tester', [RECOMMENDATIONS_READ, CATALOGUE_WRITE])}"}
 
     @property
     def folder(self) -> Path:
@@ -240,3 +240,27 @@ def test_a_killed_worker_is_replaced_and_costs_only_what_it_held(service: Servic
     assert broken.total() <= CLIENTS
     assert service.metric("headwater_requests_total", '"/v1/recommendations"') >= statuses[200]
     assert not list(service.folder.glob(f"gauge_live*_{victim.pid}.db"))
+
+
+def test_an_item_put_by_one_worker_is_known_to_all_before_it_is_told(service: Service) -> None:
+    until_both_answered(service, lambda: ask(service, "anybody"))
+    reached = service.settings.home / "gateway" / "workers"
+    last = -1
+    for n in range(8):
+        url = f"{service.url}/v1/items/put-{n}"
+        put = httpx.put(url, json={"category": ["sport"]}, headers=service.headers, timeout=30, trust_env=False)
+        offsets = {int(path.read_text() or -1) for path in reached.iterdir()}
+        assert put.status_code == 201
+        assert max(offsets) > last  # the other worker's; the one that was asked took the change in by itself
+        last = max(offsets)
+        found = [httpx.get(f"{url}/similar", headers=service.headers, timeout=30, trust_env=False) for _ in range(6)]
+        assert {one.status_code for one in found} == {200}
+
+
+def test_workers_end_with_a_parent_that_is_killed(service: Service) -> None:
+    workers = service.workers()
+    assert len(workers) == WORKERS
+    service.process.kill()
+    service.process.wait(30)
+    gone, alive = psutil.wait_procs(workers, 30)
+    assert (len(gone), alive) == (WORKERS, [])

@@ -22,15 +22,20 @@ from serving.gateway.similar import similar_items
 
 router = APIRouter(route_class=GuardedRoute, tags=["items"])
 
+WORKERS_SECONDS = 1.0
+"""A worker that is slower, or starts, has the change a moment later."""
+
 ItemId = Annotated[Id, Path()]
 Writer = Annotated[Caller, Depends(Allowed(CATALOGUE_WRITE))]
 
 
 def change(gateway: Gateway, item_id: str, item: Item | None) -> None:
-    """Writes a change for all gateways and takes it in. Raises UnavailableError while Kafka is down."""
+    """Writes a change for all gateways and takes it in; returns when the other workers of this one did so too, after
+    WORKERS_SECONDS at the latest. Raises UnavailableError while Kafka is down."""
     changed = CatalogueChange(item_id=item_id, item=item, changed_at=utc(gateway.clock()))
-    gateway.kafka.append(CATALOGUE, [(item_id.encode(), changed.to_payload())])
+    offset = gateway.kafka.append(CATALOGUE, [(item_id.encode(), changed.to_payload())])
     gateway.catalogue.apply([changed])
+    gateway.workers.wait_for(offset, WORKERS_SECONDS)
 
 
 def known(gateway: Gateway, item_id: str) -> bool:
