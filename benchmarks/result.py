@@ -1,7 +1,7 @@
 """One figure of a benchmark, beside its baseline of the same run."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,3 +43,14 @@ def machine() -> str:
     """Cores and memory of this machine, as every benchmark prints them first."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB"
+
+
+def with_stolen_share(name: str, run: Callable[[], Sequence[Figure]], times: Callable[[], Any]) -> list[Figure]:
+    """The figures of ``run``, and after them the share of the cores' time in which there was work for them and the host
+    ran somebody else's: above a hundredth or two, latencies say little. ``times`` gives ``psutil.cpu_times()``."""
+    before = times()
+    figures = list(run())
+    after = times()
+    spent = sum(after) - sum(before)
+    stolen = getattr(after, "steal", 0.0) - getattr(before, "steal", 0.0)
+    return [*figures, Figure(f"{name}_stolen_share", stolen / spent if spent else 0.0, "of the cores' time")]

@@ -4,15 +4,17 @@ import importlib
 import json
 import pkgutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.result import Figure, machine
+from benchmarks.result import Figure, machine, with_stolen_share
 from contracts.errors import NotFoundError
 
 NOT_BENCHMARKS = {"result"}
@@ -36,7 +38,8 @@ def command(
     figures: list[Figure] = []
     for benchmark in chosen:
         typer.echo(f"bench {benchmark} …", err=True)
-        figures += importlib.import_module(f"benchmarks.{benchmark}").run(context.args)
+        run = partial(importlib.import_module(f"benchmarks.{benchmark}").run, context.args)
+        figures += with_stolen_share(benchmark, run, psutil.cpu_times)
     Console(file=sys.stdout).print(table(figures))
     if json_file:
         json_file.write_text(json.dumps([figure.as_json() for figure in figures], indent=1) + "\n")
