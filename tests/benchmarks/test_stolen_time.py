@@ -23,7 +23,8 @@ def test_the_share_is_of_all_time_while_the_benchmark_ran() -> None:
     figure = Figure("any", 1.0, "s")
     first, last = with_stolen_share("any", lambda: [figure], lambda: next(looks))
     assert first is figure
-    assert (last.name, last.value) == ("any_stolen_share", pytest.approx(0.2))
+    assert last.name == "any_stolen_share"
+    assert last.value == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("time", [TimesElsewhere(1.0, 1.0), Times(1.0, 1.0, 1.0)])
