@@ -19,8 +19,13 @@ log = logging.getLogger(__name__)
 Record = tuple[bytes, bytes | None]
 """Key and payload; a payload of None deletes the key of a compacted topic."""
 
+UNKNOWN = (1 << 63) - 1
+"""An offset that is not known; none is larger."""
+
 CONNECT_SECONDS = 2.0
 LINGER_MS = 1
+LARGEST_BYTES = 1_200_000
+"""Of a record on its way: more than the largest request body, so that what is too large is the broker's to refuse."""
 POLL_SECONDS = 0.1
 QUIET = 2
 """Syslog level up to which librdkafka speaks: an outage is told by us, not by every attempt to connect."""
@@ -41,7 +46,8 @@ class _Acknowledgements:
         if error is not None:
             self._fault = error.name()
         elif not self._left:
-            self.last = message.offset() or 0
+            offset = message.offset()
+            self.last = UNKNOWN if offset is None else offset
         if error is not None or not self._left:
             self._decided.set()
 
@@ -85,7 +91,8 @@ class KafkaLog:
         return self.up
 
     def append(self, topic: Topic, records: Sequence[Record]) -> int:
-        """Returns once all ``records`` are acknowledged, with the offset of the one that was the last (−1 of none).
+        """Returns once all ``records`` are acknowledged, with the offset of the last of them (−1 where there are
+        none, UNKNOWN where the broker had it already and did not say).
         Raises UnavailableError otherwise: some may be written then, so that a caller who tries again must use the same
         keys and ids."""
         producer = self._producer
@@ -98,13 +105,18 @@ class KafkaLog:
             for key, value in records:
                 producer.produce(address, value, key, on_delivery=answers.one)
         except (KafkaException, BufferError) as error:
-            self._down.set()
+            self._lost(producer)
             raise UnavailableError("kafka", str(error)) from error
         fault = answers.fault(self._ack_seconds)
         if fault is not None:
-            self._down.set()
+            self._lost(producer)
             raise UnavailableError("kafka", fault)
         return answers.last
+
+    def _lost(self, producer: Producer) -> None:
+        """Has a producer that failed replaced, unless it was already."""
+        if self._producer is producer:
+            self._down.set()
 
     def _listen(self) -> None:
         """Calls back for what the broker answered."""
@@ -126,8 +138,8 @@ class KafkaLog:
         lost, self._producer = self._producer, None
         if lost is not None:
             _discard(lost, 0.0)
-        producer = Producer(self._settings())
         try:
+            producer = Producer(self._settings())
             producer.list_topics(timeout=CONNECT_SECONDS)
         except KafkaException as error:
             log.info("kafka does not answer at %s: %s", self._bootstrap, error.args[0].name())
@@ -144,6 +156,7 @@ class KafkaLog:
             # The partitions that Java's client and kafka-python give a key.
             "partitioner": "murmur2_random",
             "linger.ms": LINGER_MS,
+            "message.max.bytes": LARGEST_BYTES,
             "request.timeout.ms": acknowledged_ms,
             "message.timeout.ms": acknowledged_ms + 100,
             "reconnect.backoff.max.ms": int(self._retry_seconds * 1000),

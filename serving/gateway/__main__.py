@@ -11,6 +11,8 @@ from contracts.settings import Settings
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
+WORKER_SILENT_SECONDS = 60
+"""A worker that says nothing for so long is replaced; opening a release on a busy machine may take some seconds."""
 CONNECTIONS = 4096
 """Connections that a worker keeps; more wait in the listen queue."""
 
@@ -44,6 +46,7 @@ def main() -> int:
             host=settings.bind,
             port=settings.gateway_port,
             workers=settings.gateway_workers,
+            timeout_worker_healthcheck=WORKER_SILENT_SECONDS,
             access_log=False,
             log_config=None,
             log_level=settings.log_level,

@@ -50,7 +50,9 @@ class LiveTrending:
         self._breaker = breaker
         self._clock = clock
         nothing = _Counted((), np.empty(0, np.float32), 0.0)
-        self._settled, self._moving, self._settled_days = nothing, nothing, frozenset[int]()
+        self._counted = (nothing, nothing)
+        """Of the days that are over and of those that are not, each day in one of them."""
+        self._settled_days = frozenset[int]()
         self.read_at = clock()
         """When the counters were last read, epoch seconds; the start of all before the first time."""
 
@@ -58,11 +60,11 @@ class LiveTrending:
         """Reads the counters once. Keeps what is known when Redis does not answer."""
         now = self._clock()
         days = list(kept_days(now))
-        over = frozenset(days[:-MOVING_DAYS])
+        over, settled = frozenset(days[:-MOVING_DAYS]), self._counted[0]
         try:
-            if over != self._settled_days or abs(now - self._settled.at) > SETTLED_SECONDS:
-                self._settled, self._settled_days = self._read(over), over
-            self._moving = self._read(days[-MOVING_DAYS:])
+            if over != self._settled_days or abs(now - settled.at) > SETTLED_SECONDS:
+                settled = self._read(over)
+            self._counted, self._settled_days = (settled, self._read(days[-MOVING_DAYS:])), over
             self.read_at = self._clock()
         except UnavailableError as error:
             log.info("trending items stay as they were: %s", error)
@@ -76,7 +78,7 @@ class LiveTrending:
         """The table with the trend of ``now``: for each item the larger of the stream's count and what is left of the
         release's, counted at ``data_to`` (epoch seconds)."""
         counted = np.zeros(len(items), np.float32)
-        for part in (self._settled, self._moving):
+        for part in self._counted:
             part.add_to(counted, items, now)
         return items.with_scores(items.popular, np.maximum(items.trending * _left(now - data_to), counted))
 

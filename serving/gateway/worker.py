@@ -21,14 +21,14 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Has this process end when the parent that started it is gone, however it went: a worker left alone would hold the
-    port against the next parent."""
+    """Has this process killed when the parent that started it is gone, however it went: a worker left alone would hold
+    the port against the next parent."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent.pid:
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def create() -> FastAPI:

@@ -23,7 +23,7 @@ from serving.gateway.similar import similar_items
 router = APIRouter(route_class=GuardedRoute, tags=["items"])
 
 WORKERS_SECONDS = 1.0
-"""A worker that is slower, or starts, has the change a moment later."""
+"""A worker that is slower, because it starts or opens a release, has the change a moment later."""
 
 ItemId = Annotated[Id, Path()]
 Writer = Annotated[Caller, Depends(Allowed(CATALOGUE_WRITE))]

@@ -84,8 +84,9 @@ def fit(
     scaled = np.nan_to_num((features.values - mean) / spread, nan=0.0, posinf=0.0, neginf=0.0)
     tf.keras.utils.set_random_seed(seed)
     validation = Validation.of(sequences, settings.validation_users, seed)
-    probabilities = sampling_probabilities(sequences.keep(validation.trains).counts())
-    item_tower = ItemTower(items, sequences.counts() > 0, settings, seed)
+    counts = sequences.keep(validation.trains).counts()
+    probabilities = sampling_probabilities(counts)
+    item_tower = ItemTower(items, counts > 0, settings, seed)
     model = TwoTower(item_tower, UserTower(settings, seed), probabilities, settings)
     model.compile(
         optimizer=tf.keras.optimizers.Adam(1e-3, beta_2=0.98, global_clipnorm=settings.clip, jit_compile=False)

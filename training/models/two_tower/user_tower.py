@@ -16,6 +16,9 @@ POOL_DECAYS = (0.5, 2.0, 6.0, 20.0, 60.0)
 
 _MASKED = -1e9
 
+CONTEXT_SEED = 1000
+"""Apart from the seeds of the blocks, which lie ten apart."""
+
 
 def shares(logits: Any, allowed: Any) -> Any:
     """Softmax of ``logits`` [..., S] over the places ``allowed`` (0 or 1); zeros where none is."""
@@ -34,8 +37,10 @@ class Dropout(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
         """``values`` of any shape; as they are outside training."""
         if not training or not self._least:
             return values
+        # Operations of one seed in one function draw the same numbers: every call that is traced has its own.
+        seed, self._seed = self._seed, self._seed + 1
         count = tf.size(values)
-        words = tf.random.uniform([(count + 3) // 4], tf.int32.min, tf.int32.max, tf.int32, seed=self._seed)
+        words = tf.random.uniform([(count + 3) // 4], tf.int32.min, tf.int32.max, tf.int32, seed=seed)
         coins = tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:count], tf.shape(values))
         kept = tf.cast(coins >= tf.constant(self._least, tf.uint8), values.dtype)
         return values * (kept * (256 / (256 - self._least)))
@@ -136,7 +141,7 @@ class CausalContext(tf.keras.layers.Layer):  # type: ignore[name-defined,misc]
         self.request = tf.keras.layers.Dense(settings.size, use_bias=False, kernel_initializer=initial)
         self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
         self.out = tf.keras.layers.Dense(settings.size, kernel_initializer=initial)
-        self.dropout = Dropout(settings.dropout, seed)
+        self.dropout = Dropout(settings.dropout, seed + CONTEXT_SEED)
 
     def call(self, tokens: Any, allowed: Any, lag: Any, request: Any, last: bool, training: bool = False) -> Any:
         """[B, T, size] for tokens [B, T, size], or [B, 1, size] for the last place only."""
