@@ -110,21 +110,19 @@ class Outcomes:
 
 def count(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event) -> None:
     """Reads answers and events as they come until ``stop``; while Kafka is away it tries again."""
-    empty_handed = EmptyHanded()
     while not stop.is_set():
         try:
-            _read(bootstrap, prefix, outcomes, stop, empty_handed)
+            _read(bootstrap, prefix, outcomes, stop)
         except KafkaError as error:
             log.warning("outcomes wait", error=str(error))
             stop.wait(RETRY_SECONDS)
 
 
-def _read(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event, empty_handed: EmptyHanded) -> None:
-    """Returns when the group should be joined anew."""
-    shown = IMPRESSIONS.address(prefix)
+def _read(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event) -> None:
+    shown, empty_handed = IMPRESSIONS.address(prefix), EmptyHanded()
+    topics = [shown, EVENTS.address(prefix)]
     consumer = KafkaConsumer(
-        shown,
-        EVENTS.address(prefix),
+        *topics,
         bootstrap_servers=bootstrap,
         group_id=f"{prefix}outcomes",
         partition_assignment_strategy=[RangePartitionAssignor],
@@ -140,8 +138,9 @@ def _read(bootstrap: str, prefix: str, outcomes: Outcomes, stop: threading.Event
             outcomes.settle(now)
             if empty_handed.should_join(assigned, now):
                 log.warning("no partition was assigned: joining the group anew", group="outcomes")
-                return
-            if not assigned:
+                consumer.unsubscribe()
+                consumer.subscribe(topics)
+            elif not assigned:
                 stop.wait(POLL_MS / 1000)
     finally:
         consumer.close()
