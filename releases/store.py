@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -83,15 +83,15 @@ class ReleaseStore:
             raise DamagedReleaseError(release_id, MANIFEST, f"is that of {found.id}")
         return found
 
-    def verify(self, release_id: str, threads: int = 1, part: Callable[[str], bool] = lambda _: True) -> None:
-        """Compares every file whose path is in ``part`` with its hash, ``threads`` of them at once. Raises
-        DamagedReleaseError naming one that differs, is missing, or does not belong to the release."""
+    def verify(self, release_id: str, threads: int = 1) -> None:
+        """Compares every file with its hash, ``threads`` of them at once. Raises DamagedReleaseError naming one
+        that differs."""
         directory, manifest = self.open(release_id), self.manifest(release_id)
         present = {path.as_posix() for path in contents(directory)}
         missing = next((path for path in manifest.files if path not in present), None)
         if missing is not None:
             raise DamagedReleaseError(release_id, missing, "is missing")
-        largest_first = sorted(filter(part, manifest.files), key=lambda path: -(directory / path).stat().st_size)
+        largest_first = sorted(manifest.files, key=lambda path: -(directory / path).stat().st_size)
         with ThreadPoolExecutor(threads, "verify") as pool:
             hashes = pool.map(sha256, [directory / path for path in largest_first])
             for path, found in zip(largest_first, hashes, strict=True):

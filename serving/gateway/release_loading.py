@@ -38,7 +38,6 @@ REFUSALS = (InvalidInputError, NotFoundError, DamagedReleaseError, OSError, Impo
 
 MODEL_CALL_SECONDS = 2.0
 LAMBDAMART = "lambdamart/model.txt"
-INDEX = "ann"
 
 
 @dataclass(frozen=True)
@@ -82,20 +81,17 @@ class ReleaseLoader:
         has not loaded its models in time."""
         directory, manifest = self._store.open(release_id), self._store.manifest(release_id)
         check_features(manifest)
-        # A damaged index may end the process that opens it: it is compared before, the others meanwhile.
-        self._store.verify(release_id, threads, _of_index)
         with ThreadPoolExecutor(1, "verify") as pool:
-            verified = pool.submit(self._store.verify, release_id, threads, lambda path: not _of_index(path))
+            verified = pool.submit(self._store.verify, release_id, threads)
             try:
                 artifacts = Artifacts.load(directory)
-                index = _index(directory, artifacts)
             finally:
                 verified.result()  # that a file is damaged says more than what opening it ran into
         pa.default_memory_pool().release_unused()
         return LoadedRelease(
             manifest,
             artifacts,
-            index,
+            _index(directory, artifacts),
             self._tower(directory, manifest),
             self._rankers(directory, manifest, len(artifacts.items)),
             new_item_model(directory, artifacts),
@@ -160,17 +156,13 @@ def check_features(manifest: Manifest, known: dict[str, int] = KNOWN_VERSIONS) -
         raise InvalidInputError("features", f"this gateway does not know the version of {', '.join(sorted(unknown))}")
 
 
-def _of_index(path: str) -> bool:
-    return path.startswith(f"{INDEX}/")
-
-
 def _index(directory: Path, artifacts: Artifacts) -> AnnIndex | None:
     if artifacts.vectors is None:
         return None
-    if not (directory / INDEX).is_dir():
+    if not (directory / "ann").is_dir():
         return ExactIndex(np.asarray(artifacts.vectors))
     try:
-        return ann_library.load(directory / INDEX, artifacts.vectors)
+        return ann_library.load(directory / "ann", artifacts.vectors)
     except (InvalidInputError, ImportError) as error:
         log.warning("release %s: the index cannot be used, every item is compared instead: %s", directory.name, error)
         return ExactIndex(np.asarray(artifacts.vectors))
