@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from contracts.errors import UnavailableError
+from contracts.errors import InvalidInputError, UnavailableError
 from contracts.topics import Topic
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ UNKNOWN = (1 << 63) - 1
 
 CONNECT_SECONDS = 2.0
 LINGER_MS = 1
-LARGEST_BYTES = 1_200_000
-"""Of a record on its way: more than the largest request body, so that what is too large is the broker's to refuse."""
+LARGEST_BYTES = 1_000_000
+"""Of a record with its key; brokers take a little more by default."""
 POLL_SECONDS = 0.1
 QUIET = 2
 """Syslog level up to which librdkafka speaks: an outage is told by us, not by every attempt to connect."""
@@ -94,7 +94,7 @@ class KafkaLog:
         """Returns once all ``records`` are acknowledged, with the offset of the last of them (−1 where there are
         none, UNKNOWN where the broker had it already and did not say).
         Raises UnavailableError otherwise: some may be written then, so that a caller who tries again must use the same
-        keys and ids."""
+        keys and ids. Raises InvalidInputError for a record that is too large: that is no outage, others go on."""
         producer = self._producer
         if producer is None or self._down.is_set():
             raise UnavailableError("kafka", "the broker does not answer")
@@ -105,6 +105,8 @@ class KafkaLog:
             for key, value in records:
                 producer.produce(address, value, key, on_delivery=answers.one)
         except (KafkaException, BufferError) as error:
+            if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                raise InvalidInputError("body", f"may have {LARGEST_BYTES} bytes with what is added to it") from error
             self._lost(producer)
             raise UnavailableError("kafka", str(error)) from error
         fault = answers.fault(self._ack_seconds)

@@ -1,6 +1,5 @@
 """``python -m serving.gateway``: the HTTP service, in as many worker processes as the settings say."""
 
-import gc
 import os
 import shutil
 import sys
@@ -19,10 +18,6 @@ CONNECTIONS = 4096
 
 def main() -> int:
     settings = Settings()
-    if settings.gateway_workers == 1:
-        # Nothing that starting makes is garbage, and looking for some takes a fifth of the start. The worker, which is
-        # this process where there is one only, turns it on again.
-        gc.disable()
     folder = settings.home / "gateway" / "metrics"
     for of_workers in (folder, settings.home / "gateway" / "workers"):
         shutil.rmtree(of_workers, ignore_errors=True)
