@@ -21,10 +21,10 @@ from training.evaluation.bootstrap import intervals
 from training.evaluation.metrics import Catalogue, Ragged, UserMetrics
 from training.evaluation.metrics import evaluate as measure
 from training.jobs.dataset import DataSet, load, user_features
-from training.jobs.outputs import ANCHOR, EASE, TRAINED_TO, USERS
+from training.jobs.outputs import ANCHOR, DEEP, EASE, FOREST, TRAINED_TO, USERS
 from training.jobs.progress import progress
 from training.jobs.questions import Questions, ask, segments
-from training.jobs.released import DEEP, FOREST, NO_RANKER, Popularity, Released
+from training.jobs.released import Popularity, Released
 from training.jobs.run import Run
 from training.models import popular
 from training.models.fitted import Scores
@@ -68,9 +68,9 @@ def trained_to(manifest: Manifest) -> float:
 def evaluate(run: Run, out: Path) -> Mapping[str, Any]:
     """Writes ``users.npz`` (per-user values ``model/metric`` and masks ``segment/name``).
 
-    Of the candidate's rankers the one with the higher mean of the gate's metric serves; on a tie the forest, which
-    needs no model server. Report: users, cut, ranker, candidate (its name among the models), models (model → metric →
-    mean), intervals of the gate's metric, segments (name → model → mean), champion, anchor, trained_to (of these two).
+    The ranker that serves was chosen in training: one chosen here would be judged by the users that chose it. Report:
+    users, cut, ranker, candidate (its name among the models), models (model → metric → mean), intervals of the gate's
+    metric, segments (name → model → mean), champion, anchor, trained_to (of these two).
     """
     data = load(run)
     asked = ask(data, user_features(run, data), run.inputs.seed)
@@ -83,7 +83,7 @@ def evaluate(run: Run, out: Path) -> Mapping[str, Any]:
     np.savez(out / USERS, **held)
     per_user = {model: of_model.values[metric] for model, of_model in measured.items()}
     shown = intervals(per_user, seed=run.inputs.seed) if len(asked) else {}
-    ranker = _better({model: float(values.mean()) for model, values in per_user.items()})
+    ranker = run.report("train_rankers")["serves"]
     return {
         "users": len(asked),
         "cut": data.cut,
@@ -100,12 +100,6 @@ def evaluate(run: Run, out: Path) -> Mapping[str, Any]:
         "anchor": compared[ANCHOR].id if ANCHOR in compared else None,
         "trained_to": {name: trained_to(manifest) for name, manifest in compared.items()},
     }
-
-
-def _better(means: Mapping[str, float]) -> str:
-    """The ranker that serves."""
-    found = {ranker: means[title] for ranker, title in RANKED.items() if ranker and title in means}
-    return max(found, key=lambda ranker: found[ranker]) if found else NO_RANKER
 
 
 def _measure_all(run: Run, data: DataSet, asked: Questions, compared: Mapping[str, Manifest]) -> dict[str, UserMetrics]:

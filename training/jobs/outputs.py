@@ -24,5 +24,8 @@ USERS = "users.npz"
 VERDICT = "gate.json"
 """Of step gate."""
 
+FOREST, DEEP, NO_RANKER = "lambdamart", "deep", "none"
+"""What a manifest calls the ranker that serves."""
+
 ANCHOR, TRAINED_TO = "anchor", "trained_to"
 """Notes of a manifest: the release that its line began with, and the end of what its weights learned from."""

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from training.jobs.assemble import linked
 from training.jobs.dataset import FEATURES, DataSet, load, user_features
 from training.jobs.models import EXAMPLES, model_version
-from training.jobs.outputs import EARLIER, IMPRESSIONS
+from training.jobs.outputs import DEEP, EARLIER, FOREST, IMPRESSIONS, NO_RANKER
 from training.jobs.progress import progress
 from training.jobs.run import Run
 from training.jobs.steps import MODELS
@@ -36,7 +37,9 @@ def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
     """LambdaMART and the deep ranker on the same examples: the last actions of each user before the holdout, and the
     pages shown to them since the third-last one, seen through sources that have not seen these.
 
-    Report: requests, candidates, pages, rankers (none where there was nothing to learn from), labels.
+    The one with the higher NDCG@10 on the validating requests serves, before anybody looks at the holdout; without
+    any, and on a tie, the forest, which needs no model server. Report: requests, candidates, pages, rankers (name →
+    that NDCG@10 or None, empty where there was nothing to learn from), serves (its name), labels.
     """
     from training.jobs.exported import ExportedTower
 
@@ -57,29 +60,40 @@ def train_rankers(run: Run, out: Path) -> Mapping[str, Any]:
             user_features=user_features(run, data).keep(before),
             pages=shown_pages(run, data),
         )
-    trained = []
+    validated: dict[str, float] = {}
     if (~examples.validates).any():
         forest = lambdamart.fit(examples, blend=blend, seed=run.inputs.seed, budget_seconds=budget, progress=progress)
         forest.export(out)
         (out / "curves-lambdamart.json").write_text(json.dumps(forest.curves))
-        _deep(run, examples, len(data.items), budget * DEEP_SHARE, out)
-        trained = ["lambdamart", "deep"]
+        validated = {
+            FOREST: forest.validation,
+            DEEP: _deep(run, examples, len(data.items), budget * DEEP_SHARE, out),
+        }
     pages = int(_shown(examples).sum())
     return {
         "requests": len(examples.group) - pages,
         "candidates": len(examples.labels),
         "pages": pages,
-        "rankers": trained,
+        "rankers": {name: None if isnan(ndcg) else ndcg for name, ndcg in validated.items()},
+        "serves": serving(validated),
         "labels": " and ".join([LATER, SHOWN] if pages else [LATER]),
     }
 
 
-def _deep(run: Run, examples: Examples, items: int, seconds: float, out: Path) -> None:
+def serving(validated: Mapping[str, float]) -> str:
+    """The ranker that serves, by the NDCG@10 of each."""
+    if not validated:
+        return NO_RANKER
+    return DEEP if validated[DEEP] > validated[FOREST] else FOREST
+
+
+def _deep(run: Run, examples: Examples, items: int, seconds: float, out: Path) -> float:
     from training.rankers import deep
 
     fitted = deep.fit(examples, items, seed=run.inputs.seed, budget_seconds=seconds, progress=progress)
     fitted.export(out, model_version(run))
     (out / "curves-deep.json").write_text(json.dumps(fitted.curves))
+    return fitted.validation
 
 
 def _shown(examples: Examples) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -16,13 +16,11 @@ from pipeline.request import TOTAL_CANDIDATES
 from pipeline.sources import default_sources
 from pipeline.user import History, UserContext
 from training.jobs.exported import ExportedRanker, ExportedTower
+from training.jobs.outputs import DEEP, FOREST
 from training.models.fitted import Scores
 from training.rankers.one_thread import one_thread
 from training.rankers.order import Ranker, orders
 from training.rankers.past_requests import contexts_of
-
-FOREST, DEEP, NO_RANKER = "lambdamart", "deep", "none"
-"""What a manifest calls the ranker that serves."""
 
 DEEPEST = 1000
 

@@ -27,6 +27,11 @@ class FittedLambdaMart:
     blend: Blend | None
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
+    @property
+    def validation(self) -> float:
+        """NDCG@10 of its best tree on the validating requests, NaN without any."""
+        return max((value for _, value in self.curves["validation ndcg@10"]), default=float("nan"))
+
     def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32[n] for ``features`` float32[n, K]."""
         return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float32)

@@ -1,7 +1,6 @@
 """What a user would be served, without business rules: candidates of all sources blended, then the ranker."""
 
 import importlib
-import math
 import tempfile
 import time
 import weakref
@@ -99,9 +98,9 @@ def fit_ranked(
         ranker = lambdamart.fit(
             examples, blend=blend, settings=forest, seed=seed, budget_seconds=left, progress=progress
         )
-        retrieved, forested = retrieval_ndcg(examples, blend), _best(ranker)
-        if retrieved > forested:
-            progress(f"rankers: the retrieval order stays, NDCG@10 {retrieved:.4f} against LambdaMART's {forested:.4f}")
+        retrieved, validated = retrieval_ndcg(examples, blend), ranker.validation
+        if retrieved > validated:
+            progress(f"rankers: the retrieval order stays, NDCG@10 {retrieved:.4f} against {validated:.4f}")
             ranker = None
     release = tempfile.TemporaryDirectory(prefix="headwater-ranked-")
     write_sources(Path(release.name), train, items, _sources_among(fitted))
@@ -111,11 +110,6 @@ def fit_ranked(
     ranked = Ranked(artifacts, sources, tower, ranker, blend, settings.top, release, curves)
     weakref.finalize(ranked, release.cleanup)
     return ranked
-
-
-def _best(forest: FittedLambdaMart) -> float:
-    """The best validation NDCG@10 of its curve; without a validation it is trusted."""
-    return max((value for _, value in forest.curves["validation ndcg@10"]), default=math.inf)
 
 
 def retrieval_ndcg(examples: Examples, blend: Blend | None) -> float:
