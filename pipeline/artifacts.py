@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from contracts.errors import InvalidInputError
 from contracts.release import HISTORY_LENGTH
+from pipeline import mapped_items
 from pipeline.blend import Blend
 from pipeline.items import Items
 from pipeline.sparse import SparseRows
@@ -79,11 +80,12 @@ class Artifacts:
 
     @classmethod
     def load(cls, release: Path) -> "Artifacts":
-        """Opens a release directory. ``items.parquet``, ``popular.npy`` and ``trending.npy`` are required; a model's
-        folder may be absent, but not incomplete. Raises InvalidInputError naming what is missing or damaged."""
+        """Opens a release directory. ``items.arrow`` (or ``items.parquet``), ``popular.npy`` and ``trending.npy`` are
+        required; a model's folder may be absent, but not incomplete. Raises InvalidInputError naming what is missing
+        or damaged."""
         try:
             return cls(
-                items=Items.load(release),
+                items=mapped_items.load(release),
                 vectors=_vectors(release / "vectors" / "items.npy"),
                 sequential=_sequential(release / "sequential"),
                 item_knn=_sparse(release / "item_knn"),

@@ -1,6 +1,7 @@
 """The ids of an item table and the way back from an id to its row, without a Python object an item: at a million items
 a list and a dictionary of them cost 200 MB, this 30."""
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
@@ -25,6 +26,11 @@ class Texts(Sequence[str | None]):
     def of(cls, texts: Iterable[str | None]) -> "Texts":
         """From Python strings."""
         return cls(pa.array(list(texts), pa.large_string()))
+
+    @property
+    def texts(self) -> pa.Array:
+        """All of them as the Arrow array."""
+        return self._texts
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -53,30 +59,54 @@ class Texts(Sequence[str | None]):
         return Texts(pa.concat_arrays([self._texts, pa.array(texts, pa.large_string())]))
 
 
-class ItemIds(Sequence[str]):
-    """The ids in row order, none twice. Hashes of all, ascending, lead to the rows; the text decides."""
+def crc32(item_id: str) -> int:
+    """32 bits of an id that are the same in every process (a hash of Python is not), so that they can be kept in a
+    file. Among ten million ids some 11,600 pairs share them."""
+    return zlib.crc32(item_id.encode(errors="surrogatepass"))
 
-    def __init__(self, ids: pa.Array, hash_of: Callable[[str], int] = hash) -> None:
-        """``ids`` is an Arrow array of large strings; ``hash_of`` gives 64 bits."""
+
+class ItemIds(Sequence[str]):
+    """The ids in row order, none twice. ``hashes`` uint32[n] of all, ascending, lead to the ``by_hash`` int32[n] rows;
+    the text decides."""
+
+    def __init__(
+        self,
+        ids: pa.Array,
+        hashes: npt.NDArray[np.uint32],
+        by_hash: npt.NDArray[np.int32],
+        hash_of: Callable[[str], int] = crc32,
+    ) -> None:
+        """``ids`` is an Arrow array of large strings."""
         self._ids = ids
+        self.hashes = hashes
+        self.by_hash = by_hash
         self._hash_of = hash_of
-        hashes = np.empty(len(ids), np.int64)
+        self._added: dict[str, int] = {}
+
+    @classmethod
+    def hashed(cls, ids: pa.Array, hash_of: Callable[[str], int] = crc32) -> "ItemIds":
+        """From an Arrow array of large strings; ``hash_of`` gives 32 bits."""
+        hashes = np.empty(len(ids), np.uint32)
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH].to_pylist()
-            hashes[start : start + BATCH] = np.fromiter(map(hash_of, some), np.int64, len(some))
-        self._rows = np.argsort(hashes).astype(np.int32)
-        self._hashes = hashes[self._rows]
-        self._added: dict[str, int] = {}
+            hashes[start : start + BATCH] = np.fromiter(map(hash_of, some), np.uint32, len(some))
+        by_hash = np.argsort(hashes).astype(np.int32)
+        return cls(ids, hashes[by_hash], by_hash, hash_of)
 
     @classmethod
     def of(cls, ids: Iterable[str]) -> "ItemIds":
         """From Python strings."""
-        return cls(pa.array(list(ids), pa.large_string()))
+        return cls.hashed(pa.array(list(ids), pa.large_string()))
 
     @classmethod
     def of_column(cls, ids: pa.ChunkedArray) -> "ItemIds":
         """From a column of an Arrow table."""
-        return cls(ids.cast(pa.large_string()).combine_chunks())
+        return cls.hashed(ids.cast(pa.large_string()).combine_chunks())
+
+    @property
+    def texts(self) -> pa.Array:
+        """All ids as one Arrow array of large strings."""
+        return self._ids
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -106,11 +136,11 @@ class ItemIds(Sequence[str]):
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """int32[m]: the row of each of ``ids``, UNKNOWN for one that is not known."""
-        if not len(ids) or not len(self._hashes):
+        if not len(ids) or not len(self.hashes):
             return np.array([self._added.get(item_id, UNKNOWN) for item_id in ids], np.int32)
-        hashes = np.fromiter(map(self._hash_of, ids), np.int64, len(ids))
-        places = self._hashes.searchsorted(hashes)
-        rows = self._rows[np.minimum(places, len(self._hashes) - 1)]
+        hashes = np.fromiter(map(self._hash_of, ids), np.uint32, len(ids))
+        places = self.hashes.searchsorted(hashes)
+        rows = self.by_hash[np.minimum(places, len(self.hashes) - 1)]
         for at, text in enumerate(self._ids.take(pa.array(rows)).to_pylist()):
             if text != ids[at]:
                 rows[at] = self._further(ids[at], int(hashes[at]), int(places[at]))
@@ -118,9 +148,9 @@ class ItemIds(Sequence[str]):
 
     def _further(self, item_id: str, hashed: int, place: int) -> int:
         """The row of an id that is not the first of its hash."""
-        while place < len(self._hashes) and self._hashes[place] == hashed:
-            if self[self._rows[place]] == item_id:
-                return int(self._rows[place])
+        while place < len(self.hashes) and self.hashes[place] == hashed:
+            if self[self.by_hash[place]] == item_id:
+                return int(self.by_hash[place])
             place += 1
         return self._added.get(item_id, UNKNOWN)
 

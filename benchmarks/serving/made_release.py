@@ -14,7 +14,7 @@ from contracts.clock import Clock, utc
 from contracts.release import Manifest
 from feature_repo import user_daily
 from feature_repo.daily import feature_set, versions
-from pipeline import ann_library
+from pipeline import ann_library, mapped_items
 from pipeline.blend import Blend
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.sparse import SparseRows
@@ -115,6 +115,7 @@ def _write_items(staging: Path, items: int, now: float, random: np.random.Genera
     pq.write_table(table, staging / "items.parquet")
     np.save(staging / "popular.npy", counts.astype(np.float32))
     np.save(staging / "trending.npy", random.permutation(counts).astype(np.float32))
+    mapped_items.save(staging)
 
 
 def _neighbours(items: int, random: np.random.Generator) -> SparseRows:

@@ -19,8 +19,8 @@ def test_every_id_leads_to_its_row_and_no_other_does() -> None:
 
 
 def test_ids_of_the_same_hash_are_told_apart() -> None:
-    for hash_of in (len, lambda _: 7, lambda _: -1):
-        ids = ItemIds(pa.array(WORDS, pa.large_string()), hash_of)
+    for hash_of in (len, lambda _: 7, lambda _: 2**32 - 1):
+        ids = ItemIds.hashed(pa.array(WORDS, pa.large_string()), hash_of)
         assert ids.rows(WORDS[::-1]).tolist() == list(range(len(WORDS)))[::-1]
         assert ids.rows(["xy", "zz", "abcd", "ab"]).tolist() == [UNKNOWN, UNKNOWN, UNKNOWN, 2]
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from contracts.release import Manifest
 from feature_repo import user_daily
 from feature_repo.daily import feature_set, versions
-from pipeline import ann_library
+from pipeline import ann_library, mapped_items
 from pipeline.ranking_columns import RANKING_FEATURES
 from releases.model_repository import place
 from releases.store import ReleaseStore
@@ -101,3 +101,4 @@ def write_items(directory: Path) -> None:
     pq.write_table(table, directory / "items.parquet")
     np.save(directory / "popular.npy", (ITEMS - rows).astype(np.float32))
     np.save(directory / "trending.npy", np.roll(ITEMS - rows, 50).astype(np.float32))
+    mapped_items.save(directory)

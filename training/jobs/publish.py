@@ -11,6 +11,7 @@ from contracts.clock import utc
 from contracts.release import Manifest
 from feature_repo.daily import feature_set
 from feature_repo.daily_views import VERSIONS
+from pipeline import mapped_items
 from pipeline.ranking_columns import RANKING_FEATURES
 from releases.store import ReleaseStore
 from training.jobs.dataset import load
@@ -62,6 +63,7 @@ def publish(run: Run, out: Path) -> Mapping[str, Any]:
     (staging / "items.parquet").unlink()
     pq.write_table(item_columns(data.everything, data.items), staging / "items.parquet")
     popular.fit(data.everything, data.items).export(staging)
+    mapped_items.save(staging)
     path = store.publish(staging, manifest(run))
     (out / "release.txt").write_text(run.id)
     return {"release": run.id, "path": str(path)}
