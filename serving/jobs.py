@@ -34,7 +34,7 @@ def replay_release(
     no impressions, and what loading a release raises."""
     models = Models(settings.model_server)
     try:
-        loaded = ReleaseLoader(settings.releases, models).load(release)
+        loaded = ReleaseLoader(settings.releases, models, settings.home).load(release)
         served = loaded.served(loaded.artifacts.items, (), default_rules())
         lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
         return replay(served, lake, day, at_most=at_most, hours=hours, seed=seed, progress=progress)

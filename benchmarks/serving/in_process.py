@@ -91,7 +91,7 @@ class InProcessModels:
 
 def _measure(settings: Settings, release: str, users: Sequence[str]) -> list[Stages]:
     store = settings.releases
-    loaded = ReleaseLoader(store, InProcessModels(store / release / "models")).load(release)
+    loaded = ReleaseLoader(store, InProcessModels(store / release / "models"), settings.home).load(release)
     served = loaded.served(loaded.artifacts.items, (), default_rules())
     client = connect(settings.redis_url, DEADLINE_SECONDS)
     breaker = Breaker("redis", (redis.RedisError, OSError))

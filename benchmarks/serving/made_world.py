@@ -75,7 +75,7 @@ def settings_of(home: Path, items: int) -> Settings:
     environment says."""
     folder = home / "bench" / f"serving-{items}"
     ports = dict(zip(PORT_OFFSETS, free_ports("127.0.0.1", len(PORT_OFFSETS)), strict=True))
-    return Settings.model_validate({"home": folder, "gateway_workers": 1, **ports})
+    return Settings.model_validate({"home": folder, **ports})
 
 
 @contextmanager

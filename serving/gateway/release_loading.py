@@ -28,6 +28,7 @@ from pipeline.rules.schema import Rules
 from pipeline.served import ServedRelease
 from pipeline.sources import default_sources
 from releases.store import DamagedReleaseError, ReleaseStore
+from releases.verified import FOLDER, VerifiedReleases
 from serving.gateway.new_item_vectors import NewItemModel, new_item_model
 from serving.gateway.served_models import RANKER, USER_TOWER, ModelCalls, ServedRanker, ServedTower
 
@@ -70,19 +71,21 @@ class LoadedRelease:
 class ReleaseLoader:
     """Opens releases of one store, their models behind one model server."""
 
-    def __init__(self, root: Path, models: ModelCalls, *, model_wait_seconds: float = 30.0) -> None:
+    def __init__(self, root: Path, models: ModelCalls, home: Path, *, model_wait_seconds: float = 30.0) -> None:
+        """Under ``home`` is remembered which releases were found whole."""
         self._store = ReleaseStore(root)
+        self._verified = VerifiedReleases(self._store, home / FOLDER)
         self._models = models
         self._model_wait_seconds = model_wait_seconds
 
     def load(self, release_id: str, threads: int = 1) -> LoadedRelease:
-        """Its files are compared with their hashes on ``threads`` threads. Raises one of REFUSALS when the release is
-        missing, damaged, or needs what this gateway does not know; UnavailableError when the model server is up but
-        has not loaded its models in time."""
+        """Its files are compared with their hashes, on ``threads`` threads, if they were not yet. Raises one of
+        REFUSALS when the release is missing, damaged, or needs what this gateway does not know; UnavailableError when
+        the model server is up but has not loaded its models in time."""
         directory, manifest = self._store.open(release_id), self._store.manifest(release_id)
         check_features(manifest)
         with ThreadPoolExecutor(1, "verify") as pool:
-            verified = pool.submit(self._store.verify, release_id, threads)
+            verified = pool.submit(self._verified.check, release_id, threads)
             try:
                 artifacts = Artifacts.load(directory)
             finally:

@@ -100,7 +100,7 @@ class Gateway:
             configuration.kafka_bootstrap, configuration.topic_prefix, self.catalogue, self.workers.tell
         )
         self.keeper = ReleaseKeeper(
-            ReleaseLoader(configuration.releases, self.models),
+            ReleaseLoader(configuration.releases, self.models, configuration.home),
             self._read_pointers,
             self._read_running,
             self.catalogue,
