@@ -153,15 +153,16 @@ def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: flo
     if not answered:
         raise UnavailableError("the gateway", "no request was answered")
     index = sum(file.stat().st_size for file in (settings.releases / release / "ann").glob("*")) / 2**20
+    indexes = index * settings.gateway_workers
     figures = percentiles("chain", [one.ms for one in answered], FLOOR, whole) + _stages(answered, floor)
     figures += [
         Figure("cached_floor_p50_ms", _cached_p50(settings, gateway, paths, rate, seconds / 2), "ms"),
         Figure("failed", float(failed(samples)), "answers"),
         Figure("degraded_share", float(np.mean([one.degraded for one in answered])), "share"),
         Figure("feature_hit_rate", hit_rate(answered), "share of known users' requests"),
-        Figure("gateway_memory_mib", memory_mib(settings.gateway_port) - index, "MiB apart from the index"),
+        Figure("gateway_memory_mib", memory_mib(settings.gateway_port) - indexes, "MiB apart from the indexes"),
         Figure("mapped_files_mib", mapped_mib(settings.gateway_port), "MiB of gateway_memory_mib"),
-        Figure("index_mib", index, "MiB"),
+        Figure("index_mib", index, "MiB, in each worker"),
         Figure("start_to_ready_seconds", ready, "s"),
     ]
     if limit:

@@ -71,8 +71,7 @@ def made_users(count: int, random: np.random.Generator) -> list[str]:
 
 
 def settings_of(home: Path, items: int) -> Settings:
-    """Settings of the made installation: free ports, one worker, whose memory is measured, and nothing of what the
-    environment says."""
+    """Settings of the made installation: free ports, and nothing of what the environment says."""
     folder = home / "bench" / f"serving-{items}"
     ports = dict(zip(PORT_OFFSETS, free_ports("127.0.0.1", len(PORT_OFFSETS)), strict=True))
     return Settings.model_validate({"home": folder, **ports})
