@@ -3,6 +3,8 @@
 import json
 import os
 import secrets
+import time
+from itertools import pairwise
 from pathlib import Path
 
 from joserfc.jwk import ECKey, KeySet
@@ -10,6 +12,7 @@ from joserfc.jwk import ECKey, KeySet
 from contracts.errors import InvalidInputError
 
 ALGORITHM = "ES256"
+LONGEST_TOKEN_SECONDS = 86_400
 _CURVE = "P-256"
 
 
@@ -25,9 +28,13 @@ class SigningKeys:
         return keys[-1] if keys else self._make("000001")
 
     def rotate(self) -> ECKey:
-        """Makes a new signing key. Tokens of the earlier ones stay valid until they expire."""
-        last = max((int(path.stem) for path in self._directory.glob("[0-9]*.json")), default=0)
-        return self._make(f"{last + 1:06d}")
+        """Makes a new signing key. Tokens of the earlier ones stay valid until they expire; a key that no such token
+        can be from any more, since its successor is older than the longest token, is deleted."""
+        files = sorted(self._directory.glob("[0-9]*.json"))
+        for file, successor in pairwise(files):
+            if time.time() - successor.stat().st_mtime > LONGEST_TOKEN_SECONDS:
+                file.unlink(missing_ok=True)
+        return self._make(f"{max((int(path.stem) for path in files), default=0) + 1:06d}")
 
     def public(self) -> KeySet:
         """The key set as others may see it."""

@@ -1,16 +1,18 @@
 """``headwater token``: a token alone on stdout."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError
 from typer.testing import CliRunner, Result
 
 from cli.token import app
 from serving.auth.scopes import DEFAULT_SCOPES
-from serving.auth.signing_keys import SigningKeys
+from serving.auth.signing_keys import LONGEST_TOKEN_SECONDS, SigningKeys
 
 Run = Callable[..., Result]
 
@@ -56,3 +58,23 @@ def test_the_key_stays_the_same(run: Run, tmp_path: Path) -> None:
         for _ in range(2)
     }
     assert len(kids) == 1
+
+
+def test_a_rotated_key_signs_from_then_on_and_earlier_tokens_stay_good(run: Run, tmp_path: Path) -> None:
+    before, after = run().stdout.strip(), run("--rotate-key").stdout.strip()
+    assert [decoded(tmp_path, token)["aud"] for token in (before, after)] == ["headwater"] * 2
+    keys = sorted((tmp_path / "issuer" / "keys").glob("[0-9]*.json"))
+    assert len(keys) == 2
+
+
+def test_a_key_that_no_valid_token_can_be_from_goes_with_the_next_rotation(run: Run, tmp_path: Path) -> None:
+    first = run().stdout.strip()
+    run("--rotate-key")
+    keys = sorted((tmp_path / "issuer" / "keys").glob("[0-9]*.json"))
+    long_ago = keys[1].stat().st_mtime - LONGEST_TOKEN_SECONDS - 1
+    os.utime(keys[1], (long_ago, long_ago))
+    run("--rotate-key")
+    left = sorted(path.name for path in (tmp_path / "issuer" / "keys").glob("[0-9]*.json"))
+    assert left == ["000002.json", "000003.json"]
+    with pytest.raises(InvalidKeyIdError):
+        decoded(tmp_path, first)
