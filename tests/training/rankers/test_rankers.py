@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInputError
-from pipeline.lambdamart import LambdaMart
+from pipeline.lambdamart import OFFSET, LambdaMart
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.rules import Rules
 from pipeline.user import History
@@ -16,6 +16,7 @@ from training.datasets.items import ItemTable
 from training.datasets.sequences import Sequences
 from training.evaluation.bootstrap import Interval
 from training.rankers import lambdamart
+from training.rankers.blend import fit_blend
 from training.rankers.examples import Examples
 from training.rankers.past_requests import SHORT_HISTORIES, past_requests
 from training.rankers.ranked import fit_ranked
@@ -104,14 +105,17 @@ def test_users_with_too_few_actions_are_not_asked_for() -> None:
     assert past_requests(sequences_of(5, 4), None, ExampleSettings(), 1) == []
 
 
-def test_lambdamart_learns_and_the_request_path_scores_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("offset", [False, True])
+def test_lambdamart_learns_and_the_request_path_scores_the_same(tmp_path: Path, *, offset: bool) -> None:
     examples = examples_of(200)
-    fitted = lambdamart.fit(examples, settings=LambdaMartSettings(trees=40, least_in_leaf=5), seed=1)
-    assert max(value for _, value in fitted.curves["validation ndcg@10"]) > 0.8
+    blend = fit_blend(examples) if offset else None
+    fitted = lambdamart.fit(examples, blend=blend, settings=LambdaMartSettings(trees=40, least_in_leaf=5), seed=1)
+    assert fitted.validation > 0.8
     fitted.export(tmp_path)
     served = LambdaMart(tmp_path / "lambdamart" / "model.txt")
     sample = examples.features[:200]
-    sample[0] = np.nan
+    if not offset:
+        sample[0] = np.nan
     assert np.allclose(served.predict(sample), fitted.score(sample), atol=1e-6)
     assert len(served.predict(sample[:0])) == 0
     with pytest.raises(InvalidInputError):
@@ -129,6 +133,14 @@ def test_a_damaged_forest_is_refused(tmp_path: Path, damage: str) -> None:
         path.write_text(text[: len(text) // 2] if damage == "cut" else text.replace("transition ", "another "))
     with pytest.raises(InvalidInputError):
         LambdaMart(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"nothing": {"mean": 0, "scale": 1, "weight": 1}}'])
+def test_a_damaged_offset_is_refused(tmp_path: Path, text: str) -> None:
+    lambdamart.fit(examples_of(50), settings=LambdaMartSettings(trees=5), seed=1).export(tmp_path)
+    (tmp_path / "lambdamart" / OFFSET).write_text(text)
+    with pytest.raises(InvalidInputError, match=OFFSET):
+        LambdaMart(tmp_path / "lambdamart" / "model.txt")
 
 
 def test_without_examples_rankers_refuse() -> None:
