@@ -25,7 +25,7 @@ USERS: Final = 20_000
 ITEMS: Final = 10_000
 DAYS: Final = 30
 SEED: Final = 7
-TRAIN_SECONDS: Final = 32
+TRAIN_SECONDS: Final = 28
 """Training budget on the simulated world, where nobody has set one: who tries the demo waits for it."""
 ANSWER_SECONDS: Final = 60.0
 ITEMS_SHOWN: Final = 10

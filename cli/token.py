@@ -33,9 +33,11 @@ def command(
     try:
         settings = Settings()
         issuer = Issuer(settings.home, settings.issuer, settings.audience, settings.now())
+        token = issuer.token(subject, scopes, seconds=seconds)
         if rotate_key:
             issuer.keys.rotate()
-        sys.stdout.write(issuer.token(subject, scopes, seconds=seconds) + "\n")
+            token = issuer.token(subject, scopes, seconds=seconds)
+        sys.stdout.write(token + "\n")
     except HeadwaterError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

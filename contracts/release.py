@@ -34,7 +34,9 @@ class Manifest(BaseModel):
     ranking_features: tuple[str, ...] = Field(description="the ranker's dynamic columns, in order")
     vector_size: int
     items: int
-    ranker: str = Field("deep", description="deep or lambdamart, the better on the holdout; none without either")
+    ranker: str = Field(
+        "deep", description="deep or lambdamart, the better in training's validation; none without either"
+    )
     labels: str = Field(description="what the rankers learned from")
     ann: dict[str, Any] = Field(default_factory=dict, description="index library and its parameters")
     metrics: dict[str, dict[str, float]] = Field(

@@ -110,6 +110,10 @@ def train_daily() -> None:
     def train_rankers(run: str) -> dict[str, Any]:
         return perform(run, "train_rankers")
 
+    @task(doc_md="Users' recent actions into their online state.")
+    def seed_histories(run: str) -> dict[str, Any]:
+        return perform(run, "seed_histories")
+
     @task(doc_md="One directory in the layout of a release, with its index.")
     def assemble(run: str) -> dict[str, Any]:
         return perform(run, "assemble")
@@ -155,8 +159,11 @@ def train_daily() -> None:
     judged >> item_models
     [aggregated, judged] >> als
     [tower, als, item_models] >> rankers >> whole >> measured >> verdict
+    shipped, exported, seeded = publish(run), export(run), seed_histories(run)
+    # Needed by the export alone; here, where the evaluation leaves a core idle.
+    rankers >> seeded >> exported
     verdict >> refused(run)
-    verdict >> publish(run) >> [export(run), register(run)] >> promote(run)
+    verdict >> shipped >> [exported, register(run)] >> promote(run)
 
 
 train_daily()

@@ -109,7 +109,7 @@ class Artifacts:
         }
         for name, length in lengths.items():
             if length != n:
-                raise ValueError(f"{name} has {length} rows where items.parquet has {n}")
+                raise ValueError(f"{name} has {length} rows where the item table has {n}")
         return self
 
 

@@ -19,8 +19,9 @@ from pipeline.user import UserContext
 
 _FLOAT32, _RAW_SCORE, _ROW_MAJOR, _ALL_TREES = 0, 1, 1, -1
 _ONE_THREAD = b"num_threads=1"
-OFFSET = "offset.json"
-"""Beside the model: the blend that its trees add to."""
+TREES, MODEL, BLEND = "trees.txt", "model.txt", "blend.json"
+"""Files of a release's folder ``lambdamart``: trees that add to the blend beside them, or, in releases from before, a
+model that stands alone. By another name, so that a gateway from before does not take the ones for the other."""
 TOP = 200
 """Candidates that it scores, in retrieval order: 1.6 ms on one thread, 1000 would take 6.5."""
 
@@ -46,9 +47,25 @@ class LambdaMart:
 
     name = "lambdamart"
 
-    def __init__(self, path: Path, top: int = TOP) -> None:
-        """Loads LightGBM's text model. Raises InvalidInputError when it is missing, damaged or of other features."""
+    @classmethod
+    def of_release(cls, release: Path) -> "LambdaMart | None":
+        """That of a release directory, None without one. Raises InvalidInputError when it is damaged."""
+        folder = release / "lambdamart"
+        if not (folder / TREES).is_file():
+            return cls(folder / MODEL) if (folder / MODEL).is_file() else None
+        try:
+            blend = Blend.load(folder / BLEND)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidInputError("lambdamart", f"{BLEND} cannot be read: {error}") from error
+        if blend is None:
+            raise InvalidInputError("lambdamart", f"{BLEND} is missing, to which {TREES} adds")
+        return cls(folder / TREES, blend)
+
+    def __init__(self, path: Path, blend: Blend | None = None, top: int = TOP) -> None:
+        """Loads LightGBM's text model, whose scores are added to those of ``blend``. Raises InvalidInputError when it
+        is missing, damaged or of other features."""
         self.top = top
+        self._blend = blend
         self._handle = ctypes.c_void_p()
         iterations = ctypes.c_int()
         if not path.exists():
@@ -67,10 +84,6 @@ class LambdaMart:
         )
         if status:
             raise InvalidInputError("lambdamart", _library().LGBM_GetLastError().decode(errors="replace"))
-        try:
-            self._offset = Blend.load(path.with_name(OFFSET))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidInputError("lambdamart", f"{OFFSET} cannot be read: {error}") from error
 
     def __del__(self) -> None:
         if self._handle:
@@ -101,8 +114,8 @@ class LambdaMart:
                 scores.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
             )
         )
-        if self._offset is not None:
-            scores += self._offset.score(table)
+        if self._blend is not None:
+            scores += self._blend.score(table)
         return scores.astype(np.float32)
 
     def score(

@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.errors import NotFoundError
 from contracts.release import SERVING_MODELS, Manifest
+from pipeline.blend import Blend
+from pipeline.lambdamart import BLEND, MODEL, TREES
 from releases.store import ReleaseStore
-
-LAMBDAMART = Path("lambdamart") / "model.txt"
 
 
 def copied(store: ReleaseStore, original: str, identifier: str, *, damaged: bool) -> str:
@@ -26,16 +27,22 @@ def copied(store: ReleaseStore, original: str, identifier: str, *, damaged: bool
         if versions.is_dir():
             (versions / str(manifest.model_version)).rename(versions / str(new.model_version))
     if damaged:
-        _turn_round(staging / LAMBDAMART)
+        turn_round(staging)
         new = new.model_copy(update={"ranker": "lambdamart"})
     store.publish(staging, new)
     return identifier
 
 
-def _turn_round(model: Path) -> None:
-    """Changes the sign of every leaf. The sizes of the trees in bytes are left out, which LightGBM can do without."""
-    if not model.is_file():
-        raise NotFoundError(f"the release has no {LAMBDAMART}, so its ranker cannot be damaged")
+def turn_round(release: Path) -> None:
+    """Changes the sign of every score of LambdaMART: of every leaf, and of the blend that the trees add to. The sizes
+    of the trees in bytes are left out, which LightGBM can do without. Raises NotFoundError where there is none."""
+    folder = release / "lambdamart"
+    model = next((folder / name for name in (TREES, MODEL) if (folder / name).is_file()), None)
+    if model is None:
+        raise NotFoundError("the release has no LambdaMART, so its ranker cannot be damaged")
+    blend = Blend.load(folder / BLEND)
+    if blend is not None:
+        replace(blend, weights=-blend.weights).save(folder / BLEND)
     lines = []
     for line in model.read_text().splitlines():
         if line.startswith("leaf_value="):

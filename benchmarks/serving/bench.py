@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benchmarks.result import Figure, percentiles
 from benchmarks.serving.cached import cached_service
-from benchmarks.serving.gateway_process import mapped_mib, memory_mib, start_to_ready, wait_until_counted
+from benchmarks.serving.gateway_process import mapped_mib, memory_mib, start_to_ready, wait_until_counted, workers
 from benchmarks.serving.in_process import Stages, measure
 from benchmarks.serving.made_world import made_users, made_world
 from benchmarks.serving.open_loop import Sample, load
@@ -153,7 +153,7 @@ def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: flo
     if not answered:
         raise UnavailableError("the gateway", "no request was answered")
     index = sum(file.stat().st_size for file in (settings.releases / release / "ann").glob("*")) / 2**20
-    indexes = index * settings.gateway_workers
+    indexes = index * workers(settings.gateway_port)
     figures = percentiles("chain", [one.ms for one in answered], FLOOR, whole) + _stages(answered, floor)
     figures += [
         Figure("cached_floor_p50_ms", _cached_p50(settings, gateway, paths, rate, seconds / 2), "ms"),

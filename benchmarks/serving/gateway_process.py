@@ -37,6 +37,13 @@ def mapped_mib(port: int) -> float:
     return sum(one.memory_info().shared for one in _processes(port)) / 2**20
 
 
+def workers(port: int) -> int:
+    """The processes that answer on ``port``. Raises UnavailableError."""
+    processes = _processes(port)
+    parents = {parent for one in processes if (parent := one.parent()) is not None}
+    return len(processes - parents)
+
+
 def _processes(port: int) -> set[psutil.Process]:
     """All that hold the listening socket: the workers, and their parent where there are several."""
     processes = set()

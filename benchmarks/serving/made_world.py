@@ -24,6 +24,7 @@ from feature_repo.activity import Act, UserActivity
 from feature_repo.online import USER_ACTIVITY, USER_DAILY, USER_SEEN, USER_VECTOR
 from feature_repo.redis_writer import next_version, write_rows
 from feature_repo.seen import UserSeen
+from pipeline import mapped_items
 from releases.model_repository import place, remove
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
@@ -71,10 +72,11 @@ def made_users(count: int, random: np.random.Generator) -> list[str]:
 
 
 def settings_of(home: Path, items: int) -> Settings:
-    """Settings of the made installation: free ports, and nothing of what the environment says."""
+    """Settings of the made installation: free ports, and as many workers as who sets nothing gets."""
     folder = home / "bench" / f"serving-{items}"
+    workers = Settings.model_fields["gateway_workers"].default
     ports = dict(zip(PORT_OFFSETS, free_ports("127.0.0.1", len(PORT_OFFSETS)), strict=True))
-    return Settings.model_validate({"home": folder, **ports})
+    return Settings.model_validate({"home": folder, "gateway_workers": workers, **ports})
 
 
 @contextmanager
@@ -97,7 +99,11 @@ def made_world(home: Path, items: int, releases: int = 1) -> Iterator[MadeWorld]
 
 
 def _build(settings: Settings, ids: tuple[str, ...], items: int) -> None:
-    there = {manifest.id for manifest in ReleaseStore(settings.releases).list()}
+    store = ReleaseStore(settings.releases)
+    for manifest in store.list():
+        if mapped_items.FILE not in manifest.files:  # made by a version before
+            store.delete(manifest.id)
+    there = {manifest.id for manifest in store.list()}
     for release_id in ids:
         if release_id not in there:
             _say(f"building a release of {items:,} items, kept in {settings.releases}")

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -32,8 +33,9 @@ class SigningKeys:
         can be from any more, since its successor is older than the longest token, is deleted."""
         files = sorted(self._directory.glob("[0-9]*.json"))
         for file, successor in pairwise(files):
-            if time.time() - successor.stat().st_mtime > LONGEST_TOKEN_SECONDS:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another rotation was quicker
+                if time.time() - successor.stat().st_mtime > LONGEST_TOKEN_SECONDS:
+                    file.unlink()
         return self._make(f"{max((int(path.stem) for path in files), default=0) + 1:06d}")
 
     def public(self) -> KeySet:
@@ -46,6 +48,8 @@ class SigningKeys:
         for path in sorted(self._directory.glob("[0-9]*.json")):
             try:
                 keys.append(ECKey.import_key(json.loads(path.read_text())))
+            except FileNotFoundError:
+                continue  # a rotation has deleted it since
             except ValueError as error:
                 raise InvalidInputError(str(path), "holds no signing key; delete it to have one made") from error
         return keys

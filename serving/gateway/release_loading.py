@@ -38,7 +38,6 @@ REFUSALS = (InvalidInputError, NotFoundError, DamagedReleaseError, OSError, Impo
 """What loading a release raises when it may not be served."""
 
 MODEL_CALL_SECONDS = 2.0
-LAMBDAMART = "lambdamart/model.txt"
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,9 @@ class ReleaseLoader:
                     "ranking_features", f"the ranker reads {width}, the manifest names {len(columns)}"
                 )
             rankers[ServedRanker.name] = ServedRanker(self._models, manifest.model_version, columns, items)
-        if (directory / LAMBDAMART).is_file():
-            rankers[LambdaMart.name] = LambdaMart(directory / LAMBDAMART)
+        forest = LambdaMart.of_release(directory)
+        if forest is not None:
+            rankers[LambdaMart.name] = forest
         if rankers and manifest.ranker not in rankers:
             raise InvalidInputError("ranker", f"the release has no {manifest.ranker}, which its manifest names")
         return rankers

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import InvalidKeyIdError
 from typer.testing import CliRunner, Result
 
@@ -25,6 +25,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def decoded(tmp_path: Path, token: str) -> dict[str, object]:
     return dict(jwt.decode(token, SigningKeys(tmp_path / "issuer" / "keys").public(), ["ES256"]).claims)
+
+
+def kid(token: str) -> str:
+    return str(jws.extract_compact(token.encode()).headers()["kid"])
 
 
 def test_a_token_alone_on_stdout_with_every_scope_but_admin(run: Run, tmp_path: Path) -> None:
@@ -64,7 +68,14 @@ def test_a_rotated_key_signs_from_then_on_and_earlier_tokens_stay_good(run: Run,
     before, after = run().stdout.strip(), run("--rotate-key").stdout.strip()
     assert [decoded(tmp_path, token)["aud"] for token in (before, after)] == ["headwater"] * 2
     keys = sorted((tmp_path / "issuer" / "keys").glob("[0-9]*.json"))
-    assert len(keys) == 2
+    assert [json.loads(key.read_text())["kid"] for key in keys] == [kid(before), kid(after)]
+    assert kid(run().stdout.strip()) == kid(after)
+
+
+def test_wrong_usage_rotates_nothing(run: Run, tmp_path: Path) -> None:
+    run()
+    assert run("--rotate-key", "--scope", "root").exit_code == 2
+    assert len(list((tmp_path / "issuer" / "keys").glob("[0-9]*.json"))) == 1
 
 
 def test_a_key_that_no_valid_token_can_be_from_goes_with_the_next_rotation(run: Run, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A release is hashed once, and again as soon as one of its files is another."""
 
 import os
+import time
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -57,13 +58,31 @@ def test_damage_since_the_first_look_is_found(store: ReleaseStore, tmp_path: Pat
             verified.check(A)
 
 
-def test_a_file_of_the_same_length_and_time_is_told_by_its_inode(store: ReleaseStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_place", [True, False])
+def test_other_content_of_the_same_length_and_time_is_found(
+    store: ReleaseStore, tmp_path: Path, *, in_place: bool
+) -> None:
     path, verified = published(store, A) / "items.parquet", VerifiedReleases(store, tmp_path / "verified")
     verified.check(A)
-    state, other = path.stat(), path.with_name("other")
+    state, other = path.stat(), path if in_place else path.with_name("other")
     other.write_bytes(b"y" * state.st_size)
     os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
     other.rename(path)
+    with pytest.raises(DamagedReleaseError, match="changed"):
+        verified.check(A)
+
+
+def test_where_nothing_can_be_remembered_every_look_compares(
+    store: ReleaseStore, tmp_path: Path, hashed: list[str]
+) -> None:
+    path = published(store, A)
+    (tmp_path / "file").write_text("no folder")
+    verified = VerifiedReleases(store, tmp_path / "file" / "verified")
+    for _ in range(2):
+        hashed.clear()
+        verified.check(A)
+        assert "items.parquet" in hashed
+    (path / "items.parquet").write_text("other")
     with pytest.raises(DamagedReleaseError, match="changed"):
         verified.check(A)
 
@@ -78,17 +97,24 @@ def test_what_was_remembered_goes_with_the_release(store: ReleaseStore, tmp_path
     assert [path.name for path in (tmp_path / "verified").iterdir()] == [B]
 
 
-def _look(root: Path, folder: Path) -> None:
+def _look(root: Path, folder: Path, told: Path) -> None:
+    def slowly(path: Path) -> str:
+        with told.open("a") as file:
+            file.write(f"{path.name}\n")
+        time.sleep(0.3)
+        return sha256(path)
+
+    releases.store.sha256 = slowly
     VerifiedReleases(ReleaseStore(root), folder).check(A)
 
 
-def test_processes_that_look_at_once_all_find_it_whole(store: ReleaseStore, tmp_path: Path) -> None:
+def test_of_processes_that_look_at_once_one_compares(store: ReleaseStore, tmp_path: Path) -> None:
     published(store, A)
-    spawn = get_context("spawn")
-    processes = [spawn.Process(target=_look, args=(store.root, tmp_path / "verified")) for _ in range(3)]
+    fork, told = get_context("fork"), tmp_path / "told"
+    processes = [fork.Process(target=_look, args=(store.root, tmp_path / "verified", told)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert len((tmp_path / "verified" / A).read_text().splitlines()) > 1
+    assert told.read_text().splitlines().count("items.parquet") == 1

@@ -19,9 +19,9 @@ from feature_repo.sources import Offline
 from feature_repo.store import feature_store
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
-from training.feature_export.activity import seed_users
 from training.feature_export.online import daily_rows, delete_vectors, newest_of_each, vector_rows, write
-from training.jobs.dataset import FEATURES, actions_in_order, load
+from training.jobs.dataset import FEATURES, load
+from training.jobs.histories import held_versions
 from training.jobs.progress import progress
 from training.jobs.run import Run
 
@@ -34,10 +34,10 @@ def exports_path(run: Run) -> Path:
 
 
 def export(run: Run, out: Path) -> Mapping[str, Any]:
-    """Writes the daily views, both vector views (under the release's id) and the users' activity online, the vectors to
+    """Writes the daily views and both vector views (under the release's id) online, the vectors to
     ``<home>/exports/<release>/<view>.parquet`` too, and applies the views to Feast's registry.
 
-    Old releases' vectors are deleted after ``release_grace_days``. Report: rows written a view, users, cleaned.
+    Old releases' vectors are deleted after ``release_grace_days``. Report: rows written a view, cleaned.
     """
     release = ReleaseStore(run.settings.releases).open(run.id)
     folder = exports_path(run) / run.id
@@ -50,9 +50,7 @@ def export(run: Run, out: Path) -> Mapping[str, Any]:
             pq.write_table(newest, folder / f"{view}.parquet")
             written[view] = write(client, VIEWS[view], daily_rows(newest, VIEWS[view]))
             paths[view] = str(folder / f"{view}.parquet")
-        progress("export: users' recent actions")
-        held = seed_users(client, actions_in_order(run), run.settings.now())
-        written["users"] = len(held)
+        held = held_versions(run)
         end = int(run.inputs.end.timestamp() * 1e6)
         for vectored, ids, vectors in _vectors(run, release):
             _write_vectors(folder / f"{vectored.name}.parquet", vectored, ids, vectors, run)

@@ -156,9 +156,8 @@ def _sources(release: Path, artifacts: Artifacts) -> dict[str, Source]:
 
 def _rankers(release: Path) -> dict[str, Ranker]:
     rankers: dict[str, Ranker] = {}
-    path = release / "lambdamart" / "model.txt"
-    if path.is_file():
-        forest = LambdaMart(path)
+    forest = LambdaMart.of_release(release)
+    if forest is not None:
         rankers[FOREST] = Ranker(lambda _user, _rows, features: forest.predict(features), forest.top)
     if (release / "models" / "ranker").is_dir():
         rankers[DEEP] = Ranker(ExportedRanker.load(release).score, TOTAL_CANDIDATES)

@@ -11,7 +11,7 @@ from lightgbm.callback import CallbackEnv, EarlyStopException
 
 from contracts.errors import InvalidInputError
 from pipeline.blend import Blend
-from pipeline.lambdamart import OFFSET
+from pipeline.lambdamart import BLEND, MODEL, TREES
 from pipeline.ranking_columns import RANKING_FEATURES
 from training.models.fitted import Progress, silent
 from training.rankers.examples import Examples
@@ -40,14 +40,14 @@ class FittedLambdaMart:
         return trees if self.blend is None else trees + self.blend.score(features)
 
     def export(self, release_dir: Path) -> None:
-        """``lambdamart/model.txt`` up to the best tree, ``lambdamart/blend.json``, and the same blend as
-        ``lambdamart/offset.json``: what the trees add to."""
+        """``lambdamart/trees.txt`` up to the best tree and ``lambdamart/blend.json``, to which it adds; without a blend
+        ``lambdamart/model.txt``."""
         directory = release_dir / "lambdamart"
         directory.mkdir(parents=True, exist_ok=True)
-        self.booster.save_model(str(directory / "model.txt"), num_iteration=self.booster.best_iteration or None)
+        path = directory / (MODEL if self.blend is None else TREES)
+        self.booster.save_model(str(path), num_iteration=self.booster.best_iteration or None)
         if self.blend is not None:
-            self.blend.save(directory / "blend.json")
-            self.blend.save(directory / OFFSET)
+            self.blend.save(directory / BLEND)
 
 
 def fit(

@@ -78,6 +78,7 @@ def shipping(tmp_path: Path, database_url: str, redis_url: str, mlflow_url: str)
     store.publish(staging, manifest(run.id).model_copy(update={"created_at": now}))
     done(run, "train_two_tower", {"features": [], "vector_size": 4})
     done(run, "train_item_models", {"items": 8})
+    done(run, "validate_lake")
     done(run, "train_als")
     done(run, "train_rankers", {"labels": "later actions among candidates"})
     done(run, "assemble", {"ann": {}})
@@ -106,12 +107,15 @@ def test_redis_or_mlflow_down_fails_clearly_the_old_release_serves_on_and_the_re
 ) -> None:
     without_redis = new_run(tmp_path, **shipping | {"redis_url": f"redis://{NOWHERE}/0"})
     with pytest.raises(UnavailableError, match="Redis"):
-        run_step(without_redis.id, "export", without_redis.settings)
-    assert _champion(without_redis) == OLD
+        run_step(without_redis.id, "seed_histories", without_redis.settings)
 
     run = new_run(tmp_path, **shipping)
+    assert run_step(run.id, "seed_histories", run.settings) == {"users": 12}
+    with pytest.raises(UnavailableError, match="Redis"):
+        run_step(without_redis.id, "export", without_redis.settings)
+    assert _champion(without_redis) == OLD
     written = run_step(run.id, "export", run.settings)
-    assert (written["user_daily"], written["item_vector"], written["users"]) == (12, 8, 12)
+    assert (written["user_daily"], written["item_vector"]) == (12, 8)
     assert run_step(run.id, "export", run.settings)["item_vector"] == 0  # all of it is there
     with redis.Redis.from_url(shipping["redis_url"]) as client:
         assert client.exists(encode_entity_key("headwater", {"user_id": "u03"}))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contracts.errors import InvalidInputError
-from pipeline.lambdamart import OFFSET, LambdaMart
+from pipeline.lambdamart import BLEND, LambdaMart
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.rules import Rules
 from pipeline.user import History
@@ -19,7 +19,7 @@ from training.rankers import lambdamart
 from training.rankers.blend import fit_blend
 from training.rankers.examples import Examples
 from training.rankers.past_requests import SHORT_HISTORIES, past_requests
-from training.rankers.ranked import fit_ranked
+from training.rankers.ranked import fit_ranked, retrieval_ndcg
 from training.rankers.rules_trial import try_rules
 from training.rankers.settings import DeepSettings, ExampleSettings, LambdaMartSettings
 from training.rankers.transitions import PRIOR, fit_transitions
@@ -112,7 +112,8 @@ def test_lambdamart_learns_and_the_request_path_scores_the_same(tmp_path: Path, 
     fitted = lambdamart.fit(examples, blend=blend, settings=LambdaMartSettings(trees=40, least_in_leaf=5), seed=1)
     assert fitted.validation > 0.8
     fitted.export(tmp_path)
-    served = LambdaMart(tmp_path / "lambdamart" / "model.txt")
+    served = LambdaMart.of_release(tmp_path)
+    assert served is not None
     sample = examples.features[:200]
     if not offset:
         sample[0] = np.nan
@@ -120,6 +121,15 @@ def test_lambdamart_learns_and_the_request_path_scores_the_same(tmp_path: Path, 
     assert len(served.predict(sample[:0])) == 0
     with pytest.raises(InvalidInputError):
         served.predict(sample[:, :3])
+
+
+def test_the_first_trees_begin_with_the_order_of_the_blend() -> None:
+    examples = examples_of(200)
+    blend = fit_blend(examples)
+    settings = LambdaMartSettings(trees=1, learning_rate=1e-9, least_in_leaf=5)
+    fitted = lambdamart.fit(examples, blend=blend, settings=settings, seed=1)
+    assert fitted.validation == pytest.approx(retrieval_ndcg(examples, blend), abs=1e-6)
+    assert fitted.validation > lambdamart.fit(examples, settings=settings, seed=1).validation + 0.1
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "renamed"])
@@ -135,12 +145,16 @@ def test_a_damaged_forest_is_refused(tmp_path: Path, damage: str) -> None:
         LambdaMart(path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"nothing": {"mean": 0, "scale": 1, "weight": 1}}'])
-def test_a_damaged_offset_is_refused(tmp_path: Path, text: str) -> None:
-    lambdamart.fit(examples_of(50), settings=LambdaMartSettings(trees=5), seed=1).export(tmp_path)
-    (tmp_path / "lambdamart" / OFFSET).write_text(text)
-    with pytest.raises(InvalidInputError, match=OFFSET):
-        LambdaMart(tmp_path / "lambdamart" / "model.txt")
+@pytest.mark.parametrize("text", ["{", "[]", '{"nothing": {"mean": 0, "scale": 1, "weight": 1}}', None])
+def test_trees_without_the_blend_that_they_add_to_are_refused(tmp_path: Path, text: str | None) -> None:
+    examples = examples_of(50)
+    lambdamart.fit(examples, blend=fit_blend(examples), settings=LambdaMartSettings(trees=5), seed=1).export(tmp_path)
+    path = tmp_path / "lambdamart" / BLEND
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InvalidInputError, match=BLEND):
+        LambdaMart.of_release(tmp_path)
 
 
 def test_without_examples_rankers_refuse() -> None:
@@ -201,7 +215,9 @@ def test_ranked_beats_the_source_it_ranks_and_exports_what_it_serves(tmp_path: P
     assert np.array_equal(scores, ranked.scores(histories, now))
     ranked.export(tmp_path)
     zeros = np.zeros((1, len(RANKING_FEATURES)), np.float32)
-    assert LambdaMart(tmp_path / "lambdamart" / "model.txt").predict(zeros).shape == (1,)
+    served = LambdaMart.of_release(tmp_path)
+    assert served is not None
+    assert served.predict(zeros).shape == (1,)
 
     tried = try_rules(
         ranked, histories, now, target, {"none": Rules(), "denied": Rules(deny=tuple(sequences.item_ids[:40]))}
