@@ -104,7 +104,7 @@ def _look(root: Path, folder: Path, told: Path) -> None:
         time.sleep(0.3)
         return sha256(path)
 
-    releases.store.sha256 = slowly
+    pytest.MonkeyPatch().setattr(releases.store, "sha256", slowly)
     VerifiedReleases(ReleaseStore(root), folder).check(A)
 
 

@@ -110,7 +110,7 @@ def test_redis_or_mlflow_down_fails_clearly_the_old_release_serves_on_and_the_re
         run_step(without_redis.id, "seed_histories", without_redis.settings)
 
     run = new_run(tmp_path, **shipping)
-    assert run_step(run.id, "seed_histories", run.settings) == {"users": 12}
+    assert run_step(run.id, "seed_histories", run.settings)["users"] == 12
     with pytest.raises(UnavailableError, match="Redis"):
         run_step(without_redis.id, "export", without_redis.settings)
     assert _champion(without_redis) == OLD
