@@ -1,6 +1,7 @@
 """The gateway as a process: what it holds in memory, and how long it takes to start."""
 
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import psutil
 
 from contracts.errors import UnavailableError
 from contracts.settings import Settings
+from releases.verified import FOLDER
 from serving.gateway.configuration import Configuration
 from stack.composition import stack_environment
 from stack.preflight import free_ports
@@ -56,9 +58,12 @@ def _processes(port: int) -> set[psutil.Process]:
     return processes
 
 
-def start_to_ready(settings: Settings) -> float:
-    """Seconds from the start of another gateway of the same installation until a release is in force in it."""
+def start_to_ready(settings: Settings, *, first: bool = False) -> float:
+    """Seconds from the start of another gateway of the same installation until a release is in force in it. ``first``:
+    it knows of no release that it was found whole, as every later start does."""
     with tempfile.TemporaryDirectory() as folder:
+        if not first:
+            shutil.copytree(settings.home / FOLDER, Path(folder) / FOLDER)
         port, metrics_port = free_ports(settings.bind, 2)
         changed = {"home": Path(folder), "gateway_port": port, "gateway_metrics_port": metrics_port}
         server = gateway(settings.bind, port, metrics_port, stack_environment(settings.model_copy(update=changed)))
