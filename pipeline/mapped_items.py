@@ -14,6 +14,7 @@ from pipeline.items import Items
 
 FILE = "items.arrow"
 _PLAIN = ("year", "created_at", "first_seen", "count", "count_7d", "count_28d")
+_DERIVED = ("main_category", "born")
 
 
 def save(release: Path) -> None:
@@ -26,7 +27,7 @@ def save(release: Path) -> None:
         "by_hash": pa.array(items.ids.by_hash),
         "title": items.titles.texts,
         "category": categories,
-        **{name: pa.array(getattr(items, name)) for name in _PLAIN},
+        **{name: pa.array(getattr(items, name)) for name in (*_PLAIN, *_DERIVED)},
     }
     batch = pa.record_batch(columns, metadata={"categories": json.dumps(items.categories)})
     with pa.OSFile(str(release / FILE), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
@@ -44,7 +45,7 @@ def load(release: Path) -> Items:
         batch = pa.ipc.open_file(source).get_batch(0)
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     category = columns["category"]
-    return Items(
+    items = Items(
         ids=ItemIds(columns["item_id"], _array(columns["hash"]), _array(columns["by_hash"])),
         titles=Texts(columns["title"]),
         categories=tuple(json.loads(batch.schema.metadata[b"categories"])),
@@ -54,6 +55,8 @@ def load(release: Path) -> Items:
         popular=_mapped(release / "popular.npy"),
         trending=_mapped(release / "trending.npy"),
     )
+    vars(items).update({name: _array(columns[name]) for name in _DERIVED})
+    return items
 
 
 def _array(column: pa.Array) -> npt.NDArray[Any]:

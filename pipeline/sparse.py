@@ -26,13 +26,13 @@ class SparseRows:
     @classmethod
     def load(cls, directory: Path) -> "SparseRows":
         """Maps ``indptr.npy``, ``indices.npy``, ``data.npy``. Raises OSError or ValueError for a damaged file."""
-        indptr = np.load(directory / "indptr.npy").astype(np.int64, copy=False)
         # Seen as plain arrays: a memmap's own indexing costs more than what it fetches.
-        indices = np.load(directory / "indices.npy", mmap_mode="r").view(np.ndarray)
-        data = np.load(directory / "data.npy", mmap_mode="r").view(np.ndarray)
+        indptr, indices, data = (
+            np.load(directory / f"{name}.npy", mmap_mode="r").view(np.ndarray) for name in ("indptr", "indices", "data")
+        )
         if not len(indptr) or int(indptr[-1]) != len(indices) or len(indices) != len(data):
             raise ValueError(f"{directory} does not hold one sparse matrix: its three files disagree in length")
-        return cls(indptr, indices, data)
+        return cls(indptr.astype(np.int64, copy=False), indices, data)
 
     def save(self, directory: Path) -> None:
         """Writes the three files that ``load`` reads."""
