@@ -55,7 +55,7 @@ def test_a_log_that_is_stopped_while_the_broker_is_frozen_leaves_no_thread(tmp_p
     port, controller = free_ports(HOST, 2)
     before = set(threading.enumerate())
     with running(kafka_server(tmp_path, HOST, port, controller, PREFIX), tmp_path / "logs") as process:
-        log = KafkaLog(f"{HOST}:{port}", PREFIX, ack_seconds=1.0, retry_seconds=60.0)
+        log = KafkaLog(f"{HOST}:{port}", PREFIX, ack_seconds=5.0, retry_seconds=60.0)
         log.start()
         assert log.wait_until_up(30)
         log.append(IMPRESSIONS, [(b"u", b"{}")])
