@@ -20,8 +20,10 @@ from feature_repo.redis_layout import encode_entity_key
 from lake.store import Lake
 from releases.pointers import Pointers
 from releases.store import ReleaseStore
+from serving.erasure.files import erase_from_tables
 from tests.releases.releases import manifest, published
 from tests.training.jobs.finished import END, actions, cleaned, done, new_run
+from training.jobs.histories import held_versions
 from training.jobs.outputs import VERDICT
 from training.jobs.run import Run
 from training.jobs.steps import run_step
@@ -132,3 +134,15 @@ def test_redis_or_mlflow_down_fails_clearly_the_old_release_serves_on_and_the_re
     promoted = run_step(run.id, "promote", run.settings)
     assert promoted["champion"] == _champion(run) == run.id
     assert promoted["changed"]
+
+
+def test_erasing_a_user_leaves_nothing_of_them_among_the_seeded_histories(
+    shipping: dict[str, Any], tmp_path: Path
+) -> None:
+    run = new_run(tmp_path, **shipping)
+    run_step(run.id, "seed_histories", run.settings)
+    assert erase_from_tables(run.output("seed_histories"), "user_id", "u03") == 1
+    assert len(held_versions(run)) == 11
+    assert "u03" not in held_versions(run)
+    files = [path for path in run.output("seed_histories").rglob("*") if path.is_file()]
+    assert not any(b"u03" in path.read_bytes() for path in files)
