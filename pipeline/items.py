@@ -100,16 +100,18 @@ class Items:
         """The same items with popularity and trend of this moment, float32[n] each."""
         return replace(self, popular=popular, trending=trending)._keeping(self, _WITHOUT_SCORES)
 
-    def with_counts(self, counts: npt.NDArray[np.float32]) -> "Items":
-        """The same items with what was counted since: actions ever, in 7 and in 28 days, float32[n, 3]; NaN keeps what
-        is there. Popularity is the first of them."""
+    def with_counts(self, rows: npt.NDArray[np.int32], counts: npt.NDArray[np.float32]) -> "Items":
+        """The same items with what was counted since of those in ``rows`` int32[m]: actions ever, in 7 and in 28 days,
+        float32[m, 3]. Popularity is the first of them. The same table where there are none."""
+        if not len(rows):
+            return self
         ever, in_7d, in_28d = counts.T
         changed = replace(
             self,
-            count=np.where(np.isnan(ever), self.count, ever),
-            count_7d=np.where(np.isnan(in_7d), self.count_7d, in_7d),
-            count_28d=np.where(np.isnan(in_28d), self.count_28d, in_28d),
-            popular=np.where(np.isnan(ever), self.popular, ever),
+            count=_with(self.count, rows, ever),
+            count_7d=_with(self.count_7d, rows, in_7d),
+            count_28d=_with(self.count_28d, rows, in_28d),
+            popular=_with(self.popular, rows, ever),
         )
         return changed._keeping(self, _WITHOUT_COUNTS)
 
@@ -217,6 +219,14 @@ class Items:
             popular=np.load(release / "popular.npy").astype(np.float32, copy=False),
             trending=np.load(release / "trending.npy").astype(np.float32, copy=False),
         )
+
+
+def _with(
+    column: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], values: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    changed = column.copy()
+    changed[rows] = values
+    return changed
 
 
 def _year(item: Item) -> int:

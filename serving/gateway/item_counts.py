@@ -3,35 +3,45 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import redis
 
 from contracts.clock import Clock
 from contracts.errors import UnavailableError
 from feature_repo.redis_items import ItemChanges, read_items_daily
+from pipeline.item_ids import ItemIds
 from pipeline.items import Items
 from serving.gateway.release_loading import LoadedRelease
 
 log = logging.getLogger(__name__)
 
 FEATURES = ("item_actions", "item_actions_7d", "item_actions_28d")
-"""The features of ``item_daily`` that rank: the columns of ``Items.with_counts``."""
+"""The features of ``item_daily`` that rank: the columns that ``Items.with_counts`` takes."""
 
 SLICE = 500
 REST = 1.0
 """Times that a slice took before the next one begins: a first reading leaves the interpreter to the requests."""
 
-Counts = npt.NDArray[np.float32]
+
+@dataclass(frozen=True)
+class NewerCounts:
+    """Rows int32[m] of the items of which something newer was counted than the release knows, and their counts
+    float32[m, 3]."""
+
+    rows: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.float32]
 
 
 class ItemCounts:
-    """A table float32[n, 3] for each release in force; every change makes a new one, swapped in at once.
+    """The newer counts for each release in force; every change makes new ones, swapped in at once.
 
-    NaN where the release's own count stands: the store has no row of a day that ended after the release's data, so the
-    ranker reads what it was trained on until something newer was counted.
+    An item is not among them while the store has no row of a day that ended after the release's data: the ranker reads
+    what it was trained on until something newer was counted.
 
     A first reading costs some 20 µs of the interpreter an item and takes twice that, 40 s for a million, while the
     release's own counts are used. Later a reading is one round trip, and one for every 500 rows that changed. What was
@@ -44,33 +54,30 @@ class ItemCounts:
         self._client = client
         self._clock = clock
         self._changes: ItemChanges | None = None
-        self._tables: Mapping[str, Counts] = {}
+        self._newer: Mapping[str, NewerCounts] = {}
         self._stopping = threading.Event()
         self.read_at = clock()
-        """When the tables were last as Redis had it, epoch seconds; the start of all before the first time."""
+        """When the counts were last as Redis had them, epoch seconds; the start of all before the first time."""
 
     def read(self, releases: Mapping[str, LoadedRelease]) -> bool:
-        """Brings the tables of ``releases`` (by id) up to what the store holds now; says whether any is another one.
+        """Brings the counts for ``releases`` (by id) up to what the store holds now; says whether any are others.
         Keeps what is known when Redis does not answer."""
         began = self._clock()
         try:
             changed = self._changed()
-            tables = {release: self._table(loaded, changed) for release, loaded in releases.items()}
+            newer = {release: self._for(loaded, changed) for release, loaded in releases.items()}
         except (redis.RedisError, UnavailableError, OSError) as error:
             log.info("item counts stay as they were: %s", error)
             self.close()
             return False
-        different = any(table is not self._tables.get(release) for release, table in tables.items())
-        self._tables, self.read_at = tables, began
+        different = any(one is not self._newer.get(release) for release, one in newer.items())
+        self._newer, self.read_at = newer, began
         return different
 
     def over(self, release: str, items: Items) -> Items:
         """The items of a release, and those put since at their end, with the counts of this moment."""
-        table = self._tables.get(release)
-        if table is None:
-            return items
-        put = len(items) - len(table)
-        return items.with_counts(np.pad(table, ((0, put), (0, 0)), constant_values=np.nan) if put else table)
+        newer = self._newer.get(release)
+        return items if newer is None else items.with_counts(newer.rows, newer.counts)
 
     def stop(self) -> None:
         """Ends a reading that runs: it keeps what was known."""
@@ -89,26 +96,28 @@ class ItemCounts:
             return None
         return self._changes.since_last()
 
-    def _table(self, loaded: LoadedRelease, changed: set[str] | None) -> Counts:
-        items, known = loaded.artifacts.items, self._tables.get(loaded.manifest.id)
+    def _for(self, loaded: LoadedRelease, changed: set[str] | None) -> NewerCounts:
+        items, known = loaded.artifacts.items, self._newer.get(loaded.manifest.id)
         end = int(loaded.manifest.data_to.timestamp() * 1e6)
         if known is None or changed is None:
-            return self._read(items.ids, end)
+            return self._read(items.ids, np.arange(len(items), dtype=np.int32), end)
         rows = items.rows_of(tuple(changed))
         if not len(rows):
             return known
-        table = known.copy()
-        table[rows] = self._read([items.ids[row] for row in rows], end)
-        return table
+        read, kept = self._read(items.ids, rows, end), ~np.isin(known.rows, rows)
+        return NewerCounts(
+            np.concatenate([known.rows[kept], read.rows]), np.concatenate([known.counts[kept], read.counts])
+        )
 
-    def _read(self, ids: Sequence[str], end: int) -> Counts:
-        """Counts of days that ended after ``end``, microseconds since 1970."""
-        table = np.empty((len(ids), len(FEATURES)), np.float32)
-        for start in range(0, len(ids), SLICE):
+    def _read(self, ids: ItemIds, rows: npt.NDArray[np.int32], end: int) -> NewerCounts:
+        """Those of ``rows`` that have counts of days that ended after ``end``, microseconds since 1970."""
+        found = [NewerCounts(np.empty(0, np.int32), np.empty((0, len(FEATURES)), np.float32))]
+        for start in range(0, len(rows), SLICE):
             began = time.monotonic()
-            versions, counts = read_items_daily(self._client, ids[start : start + SLICE], FEATURES)
-            counts[versions <= end] = np.nan
-            table[start : start + SLICE] = counts
+            part = rows[start : start + SLICE]
+            versions, counts = read_items_daily(self._client, ids.texts.take(pa.array(part)).to_pylist(), FEATURES)
+            if (newer := versions > end).any():
+                found.append(NewerCounts(part[newer], counts[newer]))
             if self._stopping.wait(REST * (time.monotonic() - began)):
                 raise UnavailableError("item counts", "the gateway stops")
-        return table
+        return NewerCounts(np.concatenate([one.rows for one in found]), np.concatenate([one.counts for one in found]))

@@ -64,7 +64,8 @@ def test_changes_make_a_new_table_over_the_mapped_one(tmp_path: Path) -> None:
     mapped_items.save(written(tmp_path))
     mapped = mapped_items.load(tmp_path)
     put = [Item(item_id="c", title="New", category=["horror"]), Item(item_id="e", title="Fifth", category=["drama"])]
-    changed = mapped.with_put(put, BORN.timestamp()).with_counts(np.full((5, 3), 9, np.float32)).with_hidden(["a"])
+    every, counts = np.arange(5, dtype=np.int32), np.full((5, 3), 9, np.float32)
+    changed = mapped.with_put(put, BORN.timestamp()).with_counts(every, counts).with_hidden(["a"])
     assert (changed.title(2), changed.categories_of(2), changed.title(4)) == ("New", ("horror",), "Fifth")
     assert (changed.count.tolist(), changed.hidden.tolist()) == ([9.0] * 5, [0])
     assert same(mapped, Items.load(tmp_path))

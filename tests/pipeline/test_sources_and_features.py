@@ -190,9 +190,10 @@ def test_new_scores_leave_everything_else_as_it_is() -> None:
 
 
 def test_newer_counts_replace_the_releases_where_there_are_any() -> None:
-    items, counts = ARTIFACTS.items, np.full((120, 3), np.nan, np.float32)
-    counts[4] = (900, 70, 280)
-    before, changed = items.totals, items.with_counts(counts)
+    items, none = ARTIFACTS.items, np.empty(0, np.int32)
+    assert items.with_counts(none, np.empty((0, 3), np.float32)) is items
+    before = items.totals
+    changed = items.with_counts(np.array([4], np.int32), np.array([[900, 70, 280]], np.float32))
     assert (changed.count[4], changed.count_7d[4], changed.count_28d[4], changed.popular[4]) == (900, 70, 280, 900)
     for name in ("count", "count_7d", "count_28d", "popular"):
         assert np.array_equal(np.delete(getattr(changed, name), 4), np.delete(getattr(items, name), 4))
