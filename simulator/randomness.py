@@ -23,7 +23,9 @@ def hashed_uniform(*keys: Ints | int) -> NDArray[np.float64]:
 
 def choose_in_rows(logits: Floats, rng: np.random.Generator) -> Ints:
     """One column of each row of ``logits`` [n, m], drawn from the row's softmax (Gumbel's trick). int64 [n]."""
-    noise = -np.log(rng.standard_exponential(logits.shape, dtype=np.float32))
+    drawn = rng.standard_exponential(logits.shape, dtype=np.float32)
+    # Of some seven million float32 draws one is 0.
+    noise = -np.log(np.maximum(drawn, np.finfo(np.float32).tiny))
     chosen: Ints = np.argmax(logits + noise, axis=1)
     return chosen
 
