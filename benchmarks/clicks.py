@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import redis
 
+from benchmarks.caught_up import wait_until_applied
 from benchmarks.result import Figure
 from contracts.errors import UnavailableError
 from contracts.release import HISTORY_LENGTH
@@ -29,13 +30,11 @@ from contracts.settings import Settings
 from feature_repo.redis_reader import read_users
 from serving.auth.issuer import Issuer
 from serving.auth.scopes import EVENTS_WRITE
-from streaming.health import stream_health
 
 COLUMNS = ("user_id", "click_article_id", "click_timestamp")
 """Of the Parquet file: whole numbers, the last in milliseconds since 1970."""
 
 LIST, CONNECTIONS, USERS_AT_ONCE = 500, 4, 2_000
-GIVE_UP_SECONDS = 3_600.0
 SAY_EVERY_SECONDS = 15.0
 
 
@@ -81,7 +80,7 @@ def run(argv: Sequence[str]) -> list[Figure]:
     began = time.monotonic()
     _Post(settings, clicks, began).all()
     accepted = len(clicks.users) / (time.monotonic() - began)
-    _wait_until_applied(settings, began)
+    wait_until_applied(settings)
     applied = len(clicks.users) / (time.monotonic() - began)
     expected = clicks.histories()
     return [
@@ -150,20 +149,6 @@ class _Post:
             self._failed = True
             raise UnavailableError("the gateway", f"{answer.status} {said[:200].decode()}")
         return answer.status == 202
-
-
-def _wait_until_applied(settings: Settings, began: float) -> None:
-    end, said = time.monotonic() + GIVE_UP_SECONDS, time.monotonic()
-    while time.monotonic() < end:
-        health = stream_health(settings)
-        behind = sum(health.lag.values())
-        if not behind and not health.vectors_behind:
-            return
-        if time.monotonic() - said > SAY_EVERY_SECONDS:
-            said = time.monotonic()
-            sys.stderr.write(f"[{said - began:5.0f} s] {behind:,} events wait for the consumer\n")
-        time.sleep(1)
-    raise UnavailableError("the consumer", f"it had not caught up after {GIVE_UP_SECONDS:.0f} s")
 
 
 def _wrong(settings: Settings, expected: dict[str, list[tuple[int, str]]]) -> int:

@@ -16,6 +16,7 @@ import httpx
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import KafkaAdminClient
 
+from benchmarks.caught_up import wait_until_applied
 from benchmarks.result import Figure, percentiles
 from contracts.errors import UnavailableError
 from contracts.settings import Settings
@@ -128,6 +129,7 @@ def run(argv: list[str]) -> list[Figure]:
     if answer.status_code != 200:
         raise UnavailableError("the gateway", f"{answer.status_code} {answer.text[:200]}")
     items = [item["item_id"] for item in answer.json()["items"]]
+    wait_until_applied(settings, at_most=int(chosen.events_per_second))
     stop = threading.Event()
     acts = [(_Act(load, items, "events", batch), chosen.events_per_second / batch)]
     acts.append((_Act(asking, items, "requests", 1), chosen.requests_per_second))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
+from benchmarks.caught_up import wait_until_applied
 from benchmarks.result import Figure
 from contracts.errors import UnavailableError
 from contracts.settings import Settings
@@ -100,9 +101,9 @@ def _bare(settings: Settings, threads: int, size: int, seconds: float) -> float:
 
 
 def figures(settings: Settings, items: Sequence[str], seconds: float) -> list[Figure]:
-    """Requests a second of each shape. The events are real: they reach the installation's topic, of users of their own.
+    """Requests a second of each shape. The events are real: they reach the installation's topic, of users of their own, and are applied before this returns.
 
-    Raises UnavailableError where the gateway does not take them.
+    Raises UnavailableError where the gateway does not take them or the consumer does not apply them.
     """
     issuer = Issuer(settings.home, settings.issuer, settings.audience, settings.now())
     found = []
@@ -111,6 +112,7 @@ def figures(settings: Settings, items: Sequence[str], seconds: float) -> list[Fi
         load = Load(settings.bind, settings.gateway_port, tokens, items, size, seconds)
         rate = _in_a_process(_drive, load) / seconds
         bare = _bare(settings, connections, size, seconds / 3)
+        wait_until_applied(settings)
         found.append(Figure(name, rate, f"requests/s of {size} events", BARE, bare))
     return found
 
