@@ -101,7 +101,8 @@ def _bare(settings: Settings, threads: int, size: int, seconds: float) -> float:
 
 
 def figures(settings: Settings, items: Sequence[str], seconds: float) -> list[Figure]:
-    """Requests a second of each shape. The events are real: they reach the installation's topic, of users of their own, and are applied before this returns.
+    """Requests a second of each shape. The events are real: they reach the installation's topic, of users of their
+    own, and are applied before this returns.
 
     Raises UnavailableError where the gateway does not take them or the consumer does not apply them.
     """
