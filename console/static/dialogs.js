@@ -33,6 +33,13 @@ export function dialog(title, content, { action, submit, dangerous = false, must
 const field = (label, input, hint) =>
   h("label", { class: "field" }, h("span", null, label), input, hint ? h("small", null, hint) : null);
 
+// A token is one line, in a field of several.
+function submitOnEnter(event) {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+}
+
 const changes = (lines) =>
   h(
     "ul",
@@ -61,7 +68,10 @@ export function signIn(message) {
   asked = true;
   const content = [
     message ? h("p", { class: "fault", role: "alert" }, message) : null,
-    field("Token", h("textarea", { name: "token", rows: "3", spellcheck: "false", autocomplete: "off" })),
+    field(
+      "Token",
+      h("textarea", { name: "token", rows: "3", spellcheck: "false", autocomplete: "off", keydown: submitOnEnter }),
+    ),
     h(
       "p",
       { class: "hint" },

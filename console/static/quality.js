@@ -116,8 +116,11 @@ function drift(report) {
   ];
 }
 
+// validations/SUITE/RUN/TIME/BATCH.html
+const validated = (path) => path.split("/")[1] ?? path;
+
 function reports(found) {
-  const links = (root, pages, none) =>
+  const links = (root, pages, none, name = (path) => path) =>
     pages.length
       ? h(
           "ul",
@@ -126,7 +129,7 @@ function reports(found) {
             h(
               "li",
               null,
-              h("a", { href: `${root}${page.path}`, target: "_blank", rel: "noopener" }, page.path),
+              h("a", { href: `${root}${page.path}`, target: "_blank", rel: "noopener" }, name(page.path)),
               " ",
               h("small", null, when(page.at)),
             ),
@@ -137,7 +140,7 @@ function reports(found) {
     h("h3", null, "Drift and skew"),
     links("/reports/", found.pages, "No report yet."),
     h("h3", null, "Validations by Great Expectations"),
-    links("/data-docs/", found.validations, "No validation yet: the daily run makes them."),
+    links("/data-docs/", found.validations, "No validation yet: the daily run makes them.", validated),
   ];
 }
 

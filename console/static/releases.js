@@ -59,7 +59,7 @@ function inForce(admin, done) {
         ["From", (line) => id(line.from_release)],
         ["To", (line) => id(line.to_release)],
         ["By", (line) => line.who],
-        ["Why", (line) => line.why],
+        ["Why", (line) => line.why, "text"],
       ],
       pointers.audit,
       { caption: "Moves" },

@@ -147,6 +147,7 @@ async function look(id) {
   shown = null;
   part("user").value = id ?? "";
   part("welcome").hidden = id !== null;
+  part("answer").hidden = id === null;
   part("heading").textContent = id === null ? "Recommendations" : `Recommendations for ${id}`;
   part("changes").textContent = "";
   for (const figure of ["profile", "release", "experiment"]) part(figure).textContent = "–";

@@ -30,6 +30,7 @@ def press(page: Page, item: str, action: str) -> None:
 def test_a_newcomer_is_welcomed_and_becomes_a_visitor(storefront: str, browse: Browse) -> None:
     page = browse(storefront)
     expect(page.get_by_role("heading", name="Nobody is signed in")).to_be_visible()
+    expect(page.locator("#profile")).to_be_hidden()
     page.get_by_role("button", name="New visitor").click()
     assert cards(page)
     expect(page.locator("#notice")).to_contain_text("does not know visitor-")
