@@ -21,7 +21,9 @@ from benchmarks.serving.made_world import made_users, made_world
 from benchmarks.serving.open_loop import Sample, load
 from contracts.errors import UnavailableError
 from contracts.settings import Settings
+from lake.snapshot import Days
 from lake.store import Lake
+from releases.store import ReleaseStore
 from serving.auth.issuer import Issuer
 from serving.auth.scopes import RECOMMENDATIONS_READ
 from training.etl.abuse import REASONS
@@ -39,10 +41,11 @@ LATE_MS = 250.0
 FLOOR = "in_process_floor"
 
 
-def active_users(lake: Lake, count: int, random: np.random.Generator) -> list[str]:
-    """``count`` users, each as often as they act. Whom a daily run dropped for breaking a rule of abuse (bots) is none
-    of them: no row of theirs stands online. Raises UnavailableError for a lake without anybody else's actions."""
-    acted = lake.read("interactions", columns=["user_id"])["user_id"]
+def active_users(lake: Lake, days: Days, count: int, random: np.random.Generator) -> list[str]:
+    """``count`` users, each as often as they acted in ``days``. Whom a daily run dropped for breaking a rule of abuse
+    (bots) is none of them: no row of theirs stands online. Raises UnavailableError for a lake without anybody else's
+    actions on these days."""
+    acted = lake.read("interactions", columns=["user_id"], days=days)["user_id"]
     acted = acted.filter(pc.invert(pc.is_in(acted, value_set=_abusers(lake))))
     if not len(acted):
         raise UnavailableError("the lake", "it holds no interactions to draw users from")
@@ -132,10 +135,17 @@ def run(argv: list[str]) -> list[Figure]:
             users = made_users(count, random)
         else:
             lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
-            users = active_users(lake, count, random)
+            users = active_users(lake, _trained_on(settings), count, random)
         return _figures(
             settings, with_unknown(users, random), chosen.rate, chosen.seconds, limit=chosen.saturation_limit
         )
+
+
+def _trained_on(settings: Settings) -> Days:
+    """The days that the champion knows: whoever acted on others only, it would answer like somebody unknown."""
+    champion = Gateway(settings).answer(path_of(UNKNOWN)).json()["release"]
+    manifest = ReleaseStore(settings.releases).manifest(champion)
+    return manifest.data_from.date(), manifest.data_to.date()
 
 
 def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: float, *, limit: float) -> list[Figure]:

@@ -1,6 +1,6 @@
 """Whom the serving benchmark asks for."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from training.etl.clean import DUPLICATE
 from training.jobs.outputs import DROPPED
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
+DAYS = (DAY.date(), DAY.date())
 DRAWS = 300
 
 
@@ -41,20 +42,29 @@ def _action(user: str) -> dict[str, object]:
 
 def test_users_dropped_for_abuse_are_not_drawn(tmp_path: Path) -> None:
     lake = a_lake(tmp_path, ["person", "bot"], {"bot": REASONS[0]})
-    assert set(active_users(lake, DRAWS, np.random.default_rng(0))) == {"person"}
+    assert set(active_users(lake, DAYS, DRAWS, np.random.default_rng(0))) == {"person"}
 
 
 def test_users_of_whom_only_a_duplicate_was_dropped_are_drawn(tmp_path: Path) -> None:
     lake = a_lake(tmp_path, ["person", "twice"], {"twice": DUPLICATE})
-    assert set(active_users(lake, DRAWS, np.random.default_rng(0))) == {"person", "twice"}
+    assert set(active_users(lake, DAYS, DRAWS, np.random.default_rng(0))) == {"person", "twice"}
 
 
 def test_users_are_drawn_as_often_as_they_act(tmp_path: Path) -> None:
     lake = a_lake(tmp_path, ["often"] * 3 + ["once"], {})
-    drawn = active_users(lake, DRAWS, np.random.default_rng(0))
+    drawn = active_users(lake, DAYS, DRAWS, np.random.default_rng(0))
     assert 0.65 < drawn.count("often") / DRAWS < 0.85
 
 
 def test_a_lake_of_nobody_but_bots_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="no interactions"):
-        active_users(a_lake(tmp_path, ["bot"], {"bot": REASONS[0]}), 1, np.random.default_rng(0))
+        active_users(a_lake(tmp_path, ["bot"], {"bot": REASONS[0]}), DAYS, 1, np.random.default_rng(0))
+
+
+def test_users_who_acted_on_other_days_only_are_not_drawn(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path, ["person"], {})
+    drawn = active_users(lake, DAYS, 1, np.random.default_rng(0))
+    assert drawn == ["person"]
+    later = (DAYS[0] + timedelta(days=1), DAYS[1] + timedelta(days=9))
+    with pytest.raises(UnavailableError, match="no interactions"):
+        active_users(lake, later, 1, np.random.default_rng(0))
