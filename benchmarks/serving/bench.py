@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benchmarks.result import Figure, percentiles
 from benchmarks.serving.cached import cached_service
-from benchmarks.serving.gateway_process import mapped_mib, memory_mib, start_to_ready, wait_until_counted, workers
+from benchmarks.serving.gateway_process import mapped_mib, own_mib, start_to_ready, wait_until_counted, workers
 from benchmarks.serving.in_process import Stages, measure
 from benchmarks.serving.made_world import made_users, made_world
 from benchmarks.serving.open_loop import Sample, load
@@ -170,8 +170,10 @@ def _figures(settings: Settings, users: Sequence[str], rate: float, seconds: flo
         Figure("failed", float(failed(samples)), "answers"),
         Figure("degraded_share", float(np.mean([one.degraded for one in answered])), "share"),
         Figure("feature_hit_rate", hit_rate(answered), "share of known users' requests"),
-        Figure("gateway_memory_mib", memory_mib(settings.gateway_port) - indexes, "MiB apart from the indexes"),
-        Figure("mapped_files_mib", mapped_mib(settings.gateway_port), "MiB of gateway_memory_mib"),
+        Figure(
+            "gateway_memory_mib", own_mib(settings.gateway_port) - indexes, "MiB apart from indexes and mapped files"
+        ),
+        Figure("mapped_files_mib", mapped_mib(settings.gateway_port), "MiB, shared by the workers"),
         Figure("index_mib", index, "MiB, in each worker"),
         Figure("start_to_ready_seconds", ready, "s"),
         Figure("first_start_to_ready_seconds", first, "s, hashing the release"),

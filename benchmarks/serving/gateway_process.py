@@ -25,6 +25,7 @@ COUNT_GIVE_UP_SECONDS = 900.0
 COUNTED_SECONDS = 12.0
 """Item counts are no older than this once they follow the store, a few seconds and a look at them behind."""
 PAUSE_SECONDS = 0.05
+PSS_FILE = re.compile(r"^Pss_File: +(\d+) kB$", re.MULTILINE)
 ITEM_AGE = re.compile(r"^headwater_item_features_age_seconds(?:{[^}]*})? (\S+)$", re.MULTILINE)
 
 
@@ -33,10 +34,17 @@ def memory_mib(port: int) -> float:
     return sum(one.memory_info().rss for one in _processes(port)) / 2**20
 
 
+def own_mib(port: int) -> float:
+    """The part of ``memory_mib`` that is no page of a file: what the processes allocated. Raises UnavailableError."""
+    found = [one.memory_info() for one in _processes(port)]
+    return sum(one.rss - one.shared for one in found) / 2**20
+
+
 def mapped_mib(port: int) -> float:
-    """The part of ``memory_mib`` that is pages of files (Linux's RssFile): the system may drop them and processes share
-    them. Raises UnavailableError."""
-    return sum(one.memory_info().shared for one in _processes(port)) / 2**20
+    """Pages of files that the processes have mapped, MiB, one that several share counted once (Linux's Pss_File). The
+    system may drop them and read them again. Raises UnavailableError."""
+    rollups = [Path(f"/proc/{one.pid}/smaps_rollup").read_text() for one in _processes(port)]
+    return sum(int(kib) for rollup in rollups for kib in PSS_FILE.findall(rollup)) / 2**10
 
 
 def workers(port: int) -> int:
