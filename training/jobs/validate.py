@@ -47,7 +47,7 @@ def validate_training_set(run: Run, out: Path) -> Mapping[str, Any]:
     docs = validate("training set, actions", actions.to_pandas(), suite, docs_path(run))
     shown = pq.read_table(folder / IMPRESSIONS)
     if len(shown):
-        suite = training_rows(features, limits, both_labels=True)
+        suite = training_rows(features, limits, both_labels=len(shown) >= limits.mixed_from)
         docs = validate("training set, impressions", shown.to_pandas(), suite, docs_path(run))
     (out / "docs.txt").write_text(docs)
     return {"docs": docs, "actions": len(actions), "impressions": len(shown)}

@@ -14,7 +14,9 @@ from great_expectations.expectations.expectation import Expectation
 class Limits:
     """``min_rows`` interactions left by cleaning; ``max_user_share`` of all rows may come from one user, for windows
     of at least ``share_from`` rows; ``max_dropped_share`` and ``max_duplicate_share`` of the raw rows;
-    ``max_silence_days`` between the newest row and the end of the interval; ``max_positive_share`` of the labels.
+    ``max_silence_days`` between the newest row and the end of the interval; ``max_positive_share`` of the labels of at
+    least ``mixed_from`` impressions, of which one at least must be clicked: of so many nobody clicks one in 150 times
+    where one in a thousand is clicked, while a new installation has shown a page or two to somebody who looked on.
     """
 
     min_rows: int = 1000
@@ -25,6 +27,7 @@ class Limits:
     max_duplicate_share: float = 0.3
     max_silence_days: float = 2.0
     max_positive_share: float = 0.95
+    mixed_from: int = 5000
 
 
 def _at_least(column: str, low: float, meaning: str) -> Expectation:
