@@ -59,8 +59,10 @@ class UserRow:
         return self.version > 0
 
     def age_seconds(self, now: float) -> float | None:
-        """Seconds since the state last changed (at least 0); None where there is none."""
-        return max(0.0, now - self.version / 1e6) if self.version else None
+        """Seconds since the user's newest action (at least 0); None without one. By the action's own time: a history
+        that a training or a replay has just written again is as old as what it tells."""
+        acts = self.activity.acts
+        return max(0.0, now - (acts[-1].time_ms + 1) / 1000) if acts else None  # times are cut to whole milliseconds
 
     def daily_age_seconds(self, now: float) -> float | None:
         """Seconds since the end of the day that ``daily`` counts up to (at least 0); None where there is none."""

@@ -30,7 +30,7 @@ Acted = Callable[..., None]
 def acted(redis_url: str) -> Acted:
     """Writes a user's clicks into the online store as the consumer does."""
 
-    def write(user_id: str, items: list[str], age_seconds: float = 1.0) -> None:
+    def write(user_id: str, items: list[str], age_seconds: float = 1.0, written: float | None = None) -> None:
         activity, seen = NO_ACTIVITY, NOTHING_SEEN
         now = time.time() - age_seconds
         for at, item in enumerate(items):
@@ -43,7 +43,7 @@ def acted(redis_url: str) -> Acted:
                 received_at=now,
             )
             activity, seen = fold_activity(activity, Happening.of(event)), fold_seen(seen, Happening.of(event))
-        version = int(now * 1e6)
+        version = int((written or now) * 1e6)
         row: Any = encode_row(USER_ACTIVITY, activity_features(activity), version)
         row |= encode_row(USER_SEEN, seen_features(seen), version)
         with redis_library.Redis.from_url(redis_url) as client:
@@ -83,6 +83,13 @@ def test_a_user_who_acted_gets_neighbours_and_nothing_seen(gateway: RunningGatew
 def test_an_old_row_is_stale(gateway: RunningGateway, acted: Acted) -> None:
     acted("returned", ["i1"], age_seconds=30 * 86400)
     assert gateway.recommend("returned")["features"]["state"] == "stale"
+
+
+def test_old_actions_are_stale_though_somebody_has_just_written_them(gateway: RunningGateway, acted: Acted) -> None:
+    acted("imported", ["i1"], age_seconds=30 * 86400, written=time.time())
+    features = gateway.recommend("imported")["features"]
+    assert features["state"] == "stale"
+    assert features["user_age_seconds"] == pytest.approx(30 * 86400, abs=60)
 
 
 def test_category_and_exclude_are_kept(gateway: RunningGateway) -> None:
