@@ -1,9 +1,9 @@
 """Every day: look at each running experiment, and do what the numbers decide."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
 
 DOC = """
 # analyze_experiments
@@ -23,8 +23,8 @@ A run may be repeated or be late: the same day gives the same look, and a decisi
 
 
 @dag(
-    schedule=timedelta(days=1),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC"),
+    is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),

@@ -1,9 +1,9 @@
 """Every day: users who asked for it are taken out of everything that is kept."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 
 DOC = """
 # erase_users
@@ -18,8 +18,8 @@ looked through again every day until then; then it is *done* and the id is forgo
 
 
 @dag(
-    schedule=timedelta(days=1),
-    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC"),
+    is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=4),

@@ -16,7 +16,7 @@ from streaming.sink import DONE, behind
 from streaming.sink_rows import FEEDS, Feed
 from streaming.topics import reach
 
-SINK_LATE_SECONDS = 1800.0
+SINK_LATE_SECONDS = 10_800.0
 """Three runs of ``ingest_events``: messages that wait longer for the lake mean that the sink does not run."""
 
 

@@ -54,3 +54,14 @@ def test_the_pointer_moves_last_and_only_behind_the_gate(dag: Any) -> None:
     assert dag.get_task("gate").downstream_task_ids == {"publish", "refused"}
     for name in SHIPPING:
         assert "gate" in dag.get_task(name).get_flat_relative_ids(upstream=True)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_only_the_training_waits_for_somebody_to_start_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    one = runpy.run_path(str(path))[path.stem]()
+    assert one.is_paused_upon_creation is (None if path.stem == "train_daily" else False)
+    assert type(one.timetable).__name__ == "CronTriggerTimetable", "nothing runs at the moment that it is installed"
+    assert one.start_date is None
