@@ -1,6 +1,6 @@
 # The doors of the house; each one calls what it needs. `make demo` is the first thing to try.
 .DEFAULT_GOAL := help
-.PHONY: help setup flink demo down test test-long bench docs clean
+.PHONY: help setup flink s3 demo down test test-long bench docs clean
 BIN := .venv/bin
 DATA ?=
 # Without .pyc files every short-lived step would compile its libraries again.
@@ -14,6 +14,9 @@ setup: ## the environment in .venv and the jars
 
 flink: setup ## Flink's own environment, for HEADWATER_STREAM_ENGINE=flink
 	@$(BIN)/python -m stack.flink
+
+s3: setup ## what Spark reads a lake on S3 with, 650 MB, for HEADWATER_LAKE=s3://...
+	@$(BIN)/python -m stack.jars fetch s3
 
 demo: setup ## install, start, import, train, serve; DATA=a MovieLens zip or a folder of tables
 	@$(BIN)/headwater demo $(if $(DATA),--data "$(DATA)")

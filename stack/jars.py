@@ -144,7 +144,8 @@ def pin(jars: JarSet, present: frozenset[str]) -> JarSet:
 
 
 def main(arguments: list[str]) -> int:
-    """``fetch`` (the pinned files) or ``lock`` (pin anew what the roots in jars.lock need)."""
+    """``fetch`` (the pinned files; of a set on demand where one is named) or ``lock`` (pin anew what the roots in
+    jars.lock need)."""
 
     def say(message: str) -> None:
         sys.stderr.write(f"{message}\n")
@@ -154,12 +155,11 @@ def main(arguments: list[str]) -> int:
         if arguments == ["lock"]:
             own = frozenset(file.name for file in _ivy_jar().parent.glob("*.jar"))
             write_lock({name: pin(jars, own if name != "kafka" else frozenset()) for name, jars in sets.items()})
-        elif arguments == ["fetch"]:
-            for jars in sets.values():
-                if jars.name not in ON_DEMAND:
-                    fetch(jars, jar_folder(jars.name), say, resolve_with_ivy)
+        elif arguments[:1] == ["fetch"] and set(arguments[1:]) <= ON_DEMAND:
+            for name in arguments[1:] or sorted(sets.keys() - ON_DEMAND):
+                fetch(sets[name], jar_folder(name), say, resolve_with_ivy)
         else:
-            say("usage: python -m stack.jars fetch|lock")
+            say(f"usage: python -m stack.jars fetch [{'|'.join(sorted(ON_DEMAND))}] | lock")
             return 2
     except HeadwaterError as error:
         say(str(error))

@@ -1,27 +1,16 @@
 """The Spark session of the lake sink, with the Kafka connector that setup fetched: no network at the start of a job."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from contracts.errors import HeadwaterError
-
-
-def connector_jars() -> list[Path]:
-    """The Kafka connector's jars. Raises HeadwaterError when they were not fetched."""
-    folder = Path(sys.prefix) / "share" / "headwater" / "jars" / "spark"
-    jars = sorted(folder.glob("*.jar"))
-    if not jars:
-        raise HeadwaterError(f"Spark's Kafka connector is not in {folder}: run make setup")
-    return jars
+from lake.spark_jars import installed
 
 
 @contextmanager
 def sink_session(master: str, memory: str) -> Iterator[SparkSession]:
-    """A session in UTC, stopped at the end."""
+    """A session in UTC, stopped at the end. Raises HeadwaterError when the Kafka connector was not fetched."""
     builder = (
         SparkSession.builder.appName("headwater-sink")
         .master(master)
@@ -30,7 +19,7 @@ def sink_session(master: str, memory: str) -> Iterator[SparkSession]:
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.jars", ",".join(str(jar) for jar in connector_jars()))
+        .config("spark.jars", ",".join(str(jar) for jar in installed("spark", "make setup")))
     )
     if master.startswith("local"):
         # Executors of a cluster must reach the driver; on one machine nobody else should.

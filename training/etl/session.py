@@ -7,19 +7,22 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from lake.spark_jars import installed
+
 
 @dataclass(frozen=True)
 class SparkSettings:
     """``memory`` is the driver's heap in Spark's notation; ``scratch`` holds shuffle files and is emptied by Spark.
 
     A few thousand rows a partition cost more in scheduling than in work: keep ``shuffle_partitions`` near the number
-    of cores times two on one machine, hundreds on a cluster.
+    of cores times two on one machine, hundreds on a cluster. ``s3``: it reads ``s3a://`` addresses.
     """
 
     master: str = "local[2]"
     memory: str = "3g"
     shuffle_partitions: int = 4
     scratch: Path | None = None
+    s3: bool = False
     s3_endpoint: str = ""
     s3_region: str = "us-east-1"
 
@@ -40,7 +43,7 @@ code is compiled in full only when it is four times as hot as usual. On two core
 @contextmanager
 def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
     """A session in UTC without a UI, stopped at the end so that its memory returns. Where the process has one already,
-    that one is used and left running."""
+    that one is used and left running. Raises HeadwaterError for ``s3`` when Hadoop's S3A was not fetched."""
     running = SparkSession.getActiveSession()
     if running is not None:
         yield running
@@ -70,11 +73,19 @@ def spark_session(name: str, settings: SparkSettings) -> Iterator[SparkSession]:
     if settings.scratch is not None:
         settings.scratch.mkdir(parents=True, exist_ok=True)
         builder = builder.config("spark.local.dir", str(settings.scratch))
-    if settings.s3_endpoint:
+    if settings.s3:
         builder = (
-            builder.config("spark.hadoop.fs.s3a.endpoint", settings.s3_endpoint)
+            builder.config("spark.jars", ",".join(str(jar) for jar in installed("s3", "make s3")))
+            # Credentials as every other tool of AWS finds them, and as the lake's own reader does.
+            .config(
+                "spark.hadoop.fs.s3a.aws.credentials.provider",
+                "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+            )
             .config("spark.hadoop.fs.s3a.endpoint.region", settings.s3_region)
-            .config("spark.hadoop.fs.s3a.path.style.access", "true")
+        )
+    if settings.s3 and settings.s3_endpoint:
+        builder = builder.config("spark.hadoop.fs.s3a.endpoint", settings.s3_endpoint).config(
+            "spark.hadoop.fs.s3a.path.style.access", "true"
         )
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")

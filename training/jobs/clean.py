@@ -25,6 +25,7 @@ def spark_settings(settings: Settings, scratch: Path) -> SparkSettings:
         memory=settings.spark_memory,
         shuffle_partitions=settings.spark_shuffle_partitions,
         scratch=scratch,
+        s3=settings.lake.startswith("s3://"),
         s3_endpoint=settings.s3_endpoint,
         s3_region=settings.s3_region,
     )
