@@ -25,7 +25,7 @@ def try_(
     seed: Annotated[int, typer.Option(min=0, help="of all that is drawn")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Print what FILE costs or gains beside the shipped rules: NDCG@10, share of new items, diversity, coverage."""
+    """Print what FILE costs or gains beside the rules in force: NDCG@10, share of new items, diversity, coverage."""
     try:
         found = _try(file, release, users, seed)
     except OSError as error:
@@ -48,7 +48,7 @@ def try_(
 
 
 def _try(file: Path, release: str, users: int, seed: int) -> dict[str, dict[str, Any]]:
-    from pipeline.rules import default_rules, parse_rules
+    from pipeline.rules import parse_rules
 
     asked = parse_rules(file.read_text())
     import numpy as np
@@ -58,6 +58,7 @@ def _try(file: Path, release: str, users: int, seed: int) -> dict[str, dict[str,
     from lake.store import Lake
     from releases.pointers import Pointers
     from releases.store import ReleaseStore
+    from serving.gateway.rules_file import RULES, RulesFile
     from training.datasets.sequences import Sequences
     from training.jobs.released import Released
     from training.rankers.rules_trial import try_rules
@@ -80,7 +81,7 @@ def _try(file: Path, release: str, users: int, seed: int) -> dict[str, dict[str,
         [sequences.history(int(u), -1) for u in picked],
         sequences.times[last],
         sequences.rows[last],
-        {"shipped": default_rules(), "tried": asked},
+        {"in force": RulesFile(settings.home / RULES).read(), "tried": asked},
     )
     return {
         name: {m: v if isinstance(v, float) else asdict(v) for m, v in metrics.items()}

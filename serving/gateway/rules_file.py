@@ -8,6 +8,9 @@ from pipeline.rules.schema import Rules, default_rules, parse_rules
 
 log = logging.getLogger(__name__)
 
+RULES = "rules.yaml"
+"""The file of the rules in force, under the home of the installation."""
+
 
 class RulesFile:
     """The rules in ``path``; the product's own where there is no such file."""

@@ -35,7 +35,7 @@ from serving.gateway.item_counts import ItemCounts
 from serving.gateway.item_scores import LiveTrending
 from serving.gateway.rate_limit import RateLimiter
 from serving.gateway.release_loading import LoadedRelease, ReleaseLoader
-from serving.gateway.rules_file import RulesFile
+from serving.gateway.rules_file import RULES, RulesFile
 from serving.gateway.served_models import Models
 from serving.gateway.ticker import Ticker
 from serving.gateway.user_rows import RedisUserRows, connect
@@ -90,7 +90,7 @@ class Gateway:
         self._trending = LiveTrending(self.redis, self.redis_breaker, self.clock)
         self._bulk_redis = connect(configuration.redis_url, REDIS_SECONDS)
         self._counts = ItemCounts(self._bulk_redis, self.clock)
-        self._rules = RulesFile(configuration.home / "rules.yaml")
+        self._rules = RulesFile(configuration.home / RULES)
         engine = _engine(configuration.database_url)
         self._pointers = Pointers(engine, self.clock)
         self.experiments = Experiments(engine, self.clock)

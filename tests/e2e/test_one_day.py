@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from contracts.settings import PORT_OFFSETS
+from serving.gateway.rules_file import RULES
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -152,6 +153,20 @@ def test_an_event_changes_the_next_answer(stack: Stack) -> None:
             time.sleep(0.1)
     assert after["features"]["state"] == "fresh"
     assert first not in [item["item_id"] for item in after["items"]]
+
+
+def test_rules_are_tried_against_those_in_force(stack: Stack) -> None:
+    strict = stack.home / "strict.yaml"
+    strict.write_text("diversity: {category: {cap: 1, window: 10}}")
+    in_force = stack.home / RULES
+    in_force.write_text(strict.read_text())
+    try:
+        found = json.loads(stack.headwater("rules", "try", str(strict), "--users", "20", "--json"))
+    finally:
+        in_force.unlink()
+    other = json.loads(stack.headwater("rules", "try", str(strict), "--users", "20", "--json"))
+    assert found["tried"]["diversity_change"]["mean"] == 0
+    assert other["tried"]["diversity_change"]["mean"] > 0
 
 
 def test_the_daily_look_at_experiments_ends_green_in_airflow(stack: Stack) -> None:
