@@ -33,7 +33,7 @@ def say(message: str) -> None:
 
 @app.command()
 def sink(as_json: Json = False) -> None:
-    """Bring events and impressions into the lake, once, now."""
+    """Bring events, impressions and changed items into the lake, once, now."""
     from streaming.jobs import ingest_events
 
     try:

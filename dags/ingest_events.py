@@ -9,7 +9,8 @@ DOC = """
 # ingest_events
 
 Brings the topics `events` and `impressions` into the lake's tables `interactions` and `impressions`, each message once,
-in the partition of the day it happened on. Days that had ended already are marked in `dirty_days`.
+in the partition of the day it happened on. Days that had ended already are marked in `dirty_days`. Items put and
+deleted through the API change the table `items`.
 
 A run may be repeated, killed or skipped: the next one goes on where the lake stands. Without news no Spark is started.
 """
@@ -31,7 +32,7 @@ def ingest_events() -> None:
 
     @task
     def sink() -> list[dict[str, Any]]:
-        """Both topics, one after the other."""
+        """All topics, one after the other."""
         from streaming import jobs
 
         return jobs.ingest_events()

@@ -8,11 +8,13 @@ from typing import Any
 import redis
 
 from contracts.settings import Settings
+from contracts.topics import CATALOGUE
 from database.engine import connect
 from feature_repo.online import PROJECT
 from lake.store import Lake
 from releases.model_client import ModelClient
 from releases.store import ReleaseStore
+from streaming.catalogue_sink import ITEMS, sink_catalogue
 from streaming.namespace import Comparison, compare, discard, swap
 from streaming.replay import Replay, ReplayReport, within
 from streaming.sink_rows import FEEDS, Feed
@@ -24,7 +26,8 @@ from streaming.vectors import VectorWriter
 def ingest_events(
     settings: Settings | None = None, say: Callable[[str], None] = lambda _: None
 ) -> list[dict[str, Any]]:
-    """Brings events and impressions into the lake, each once; returns a report a table. May be repeated at any time.
+    """Brings events and impressions into the lake, each once, and what was put into the catalogue; returns a report a
+    table. May be repeated at any time.
 
     Raises UnavailableError, ConflictError (another sink runs) or HeadwaterError.
     """
@@ -36,6 +39,7 @@ def ingest_events(
     ensure_topics(chosen.kafka_bootstrap, chosen.topic_prefix)
     folders = {feed.table: sink_folder(chosen, feed) for feed in FEEDS}
     where = (chosen.kafka_bootstrap, chosen.topic_prefix)
+    items = sink_catalogue(lake, *where, chosen.home / "sink" / f"{chosen.topic_prefix}{CATALOGUE.name}")
     waiting = [feed for feed in FEEDS if behind(feed, *where, folders[feed.table])]
     reports = {feed.table: SinkReport(feed.table) for feed in FEEDS}
     if waiting:
@@ -44,6 +48,7 @@ def ingest_events(
             for feed in waiting:
                 say(f"{feed.topic.name} → {feed.table}")
                 reports[feed.table] = run_feed(spark, feed, lake, *where, folders[feed.table], chosen.now())
+    reports[ITEMS] = SinkReport(ITEMS, messages=items, inserted=items)
     return [report.as_json() for report in reports.values()]
 
 
