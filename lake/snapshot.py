@@ -46,6 +46,18 @@ def read(snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None)
     return dataset(snapshot, days).to_table(columns=None if columns is None else list(columns))
 
 
+def filtered(whole: ds.Dataset, condition: pc.Expression, columns: Sequence[str]) -> pa.RecordBatchReader:
+    """The ``columns`` of the rows for which ``condition`` holds, as a stream; files that cannot hold any are left out.
+
+    The rows are looked at once they are read. Arrow would compare the condition with the statistics inside the files
+    too, and cannot compare a list of ids with those of a file that ``delete`` wrote: deltalake 1 writes string views.
+    """
+    part = ds.FileSystemDataset(list(whole.get_fragments(condition)), whole.schema, whole.format)
+    schema = pa.schema([whole.schema.field(name) for name in columns])
+    batches = (batch.filter(condition).select(columns) for batch in part.scanner().to_reader())
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
 def _with_day(rows: pa.Table) -> pa.Table:
     if DAY in rows.column_names:
         return rows

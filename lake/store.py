@@ -15,7 +15,7 @@ from contracts.errors import ConflictError, InvalidInputError, NotFoundError, Un
 from lake.batches import CountedBatches
 from lake.keys import differing, first_of_each, last_of_each, missing_from
 from lake.s3 import folders, storage_options
-from lake.snapshot import Days, between, conform, dataset, partitioned, read
+from lake.snapshot import Days, between, conform, dataset, filtered, partitioned, read
 from lake.tables import DAY, TABLES
 
 MERGE = "headwater merge"
@@ -104,8 +104,11 @@ class Lake:
         opened = self.open(table)
         if opened is None:
             return self.read(table).to_reader()
-        names = TABLES[table].schema.names if table in TABLES else None
-        return dataset(opened).scanner(columns=names, filter=condition).to_reader()
+        whole = dataset(opened)
+        names = TABLES[table].schema.names if table in TABLES else whole.schema.names
+        if condition is None:
+            return whole.scanner(columns=names).to_reader()
+        return filtered(whole, condition, names)
 
     def count(self, table: str) -> int:
         """Number of committed rows, 0 when absent."""

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -79,6 +80,18 @@ def test_deleting_by_a_predicate_leaves_the_others(lake: Lake) -> None:
     lake.append("interactions", interactions(["a", "b"]))
     assert lake.delete("interactions", "event_id = 'a'") == 1
     assert lake.read("interactions")["event_id"].to_pylist() == ["b"]
+
+
+def test_rows_are_picked_by_a_list_of_ids_before_and_after_a_deletion(lake: Lake) -> None:
+    picked = pc.field("event_id").isin(["b", "c"]) & (pc.field("day") <= FIRST)
+    assert lake.scan("interactions", picked).read_all().num_rows == 0
+    lake.append("interactions", interactions(["a", "b"]))
+    lake.append("interactions", interactions(["c"], day=1))
+    for _ in range(2):
+        found = lake.scan("interactions", picked).read_all()
+        assert found["event_id"].to_pylist() == ["b"]
+        assert found.column_names == TABLES["interactions"].schema.names
+        lake.delete("interactions", "event_id = 'a'")
 
 
 def test_a_row_of_another_day_is_refused(lake: Lake) -> None:
