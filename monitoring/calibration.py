@@ -20,11 +20,13 @@ DRAWS = 200_000
 
 @dataclass(frozen=True)
 class ShownItems:
-    """Items of pages: ``scores`` float64[n] by the ranker, ``positions`` int32[n] from 1, ``labels`` int8[n]."""
+    """Items of pages: ``scores`` float64[n] by the ranker, ``positions`` int32[n] from 1, ``labels`` int8[n], and to
+    whom they were shown, ``users`` int64[n]."""
 
     scores: Values
     positions: npt.NDArray[np.int32]
     labels: npt.NDArray[np.int8]
+    users: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,39 +53,48 @@ def learnable(items: ShownItems) -> bool:
 
 def reliability(reference: ShownItems, current: ShownItems, seed: int) -> Reliability:
     """The curve of ``reference`` on ``current``; both must be ``learnable``. The p-value counts how often an unchanged
-    world has an error as large (consistency resampling, Bröcker & Smith 2007). Drawn are each bin's clicks, binomial
-    with the bin's mean, which spreads no less than clicks of unlike chances do, and the curve's coefficients, normal
-    with their covariance: ``reference`` is no larger than ``current``, and what it says of the curve no surer."""
+    world has an error as large. Drawn are the bins' differences, normal with two covariances: that of what users add to
+    them, since one user's clicks are no independent ones (Liang & Zeger, Biometrika 1986), and that of the curve, which
+    ``reference`` knows no better."""
     inputs = [np.column_stack([one.scores, np.log(one.positions)]) for one in (reference, current)]
     centre, spread = inputs[0].mean(axis=0), inputs[0].std(axis=0)
     spread[spread == 0] = 1.0
-    before, now = ((one - centre) / spread for one in inputs)
-    curve = LogisticRegression(C=np.inf).fit(before, reference.labels)
-    chance = curve.predict_proba(now)[:, 1]
+    before, now = (np.column_stack([np.ones(len(one)), (one - centre) / spread]) for one in inputs)
+    curve = LogisticRegression(C=np.inf, fit_intercept=False).fit(before, reference.labels)
+    learned, chance = (curve.predict_proba(one)[:, 1] for one in (before, now))
     order = np.argsort(chance, kind="stable")
     bins = np.empty(len(chance), np.int64)
     bins[order] = np.arange(len(chance)) * BINS // len(chance)
     rows = np.bincount(bins, minlength=BINS)
-    predicted = np.bincount(bins, chance, BINS) / np.maximum(rows, 1)
+    of_bin = np.eye(BINS)[bins]
 
-    def error(clicks: Values) -> Values:
-        return np.asarray(np.abs(clicks - rows * predicted).sum(axis=-1) / len(chance), np.float64)
+    information = np.linalg.pinv(before.T @ (before * _variance(learned)))
+    of_curve = information @ _spread(before * (reference.labels - learned)[:, None], reference.users) @ information
+    slopes = of_bin.T @ (now * _variance(chance))
+    differences = of_bin * (current.labels - chance)[:, None]
+    covariance = _spread(differences, current.users) + slopes @ of_curve @ slopes.T
+    drawn = np.random.default_rng(seed).multivariate_normal(np.zeros(BINS), covariance, DRAWS)
+    found = float(np.abs(differences.sum(axis=0)).sum())
+    larger = int((np.abs(drawn).sum(axis=1) >= found).sum())
+    each = np.maximum(rows, 1)
+    return Reliability(
+        np.bincount(bins, chance, BINS) / each,
+        np.bincount(bins, current.labels, BINS) / each,
+        rows,
+        found / len(chance),
+        float(current.labels.mean()),
+        (larger + 1) / (DRAWS + 1),
+    )
 
-    random = np.random.default_rng(seed)
-    clicked = np.bincount(bins, current.labels, BINS).astype(np.float64)
-    found = float(error(clicked))
-    slopes = np.stack([np.bincount(bins, chance * (1 - chance) * x, BINS) for x in _with_one(now).T], axis=1)
-    curves = random.multivariate_normal(np.zeros(slopes.shape[1]), _covariance(curve, before), DRAWS)
-    larger = int((error(random.binomial(rows, predicted, (DRAWS, BINS)) + curves @ slopes.T) >= found).sum())
-    rate = float(current.labels.mean())
-    return Reliability(predicted, clicked / np.maximum(rows, 1), rows, found, rate, (larger + 1) / (DRAWS + 1))
+
+def _variance(chance: Values) -> Values:
+    """Of a click, as a column."""
+    return (chance * (1 - chance))[:, None]
 
 
-def _with_one(inputs: Values) -> Values:
-    return np.column_stack([np.ones(len(inputs)), inputs])
-
-
-def _covariance(curve: LogisticRegression, inputs: Values) -> Values:
-    """Of the coefficients, intercept first: the inverse of the information that ``inputs`` hold."""
-    chance, known = curve.predict_proba(inputs)[:, 1], _with_one(inputs)
-    return np.asarray(np.linalg.pinv(known.T @ (known * (chance * (1 - chance))[:, None])), np.float64)
+def _spread(values: Values, users: npt.NDArray[np.int64]) -> Values:
+    """Covariance float64[k, k] of the sum over all rows of ``values`` float64[n, k], when users are what is drawn."""
+    known, user = np.unique(users, return_inverse=True)
+    sums = np.zeros((len(known), values.shape[1]))
+    np.add.at(sums, user, values)
+    return np.atleast_2d(np.cov(sums, rowvar=False)) * len(known) if len(known) > 1 else sums.T @ sums

@@ -179,5 +179,5 @@ def _calibration(found: Reliability | None, learned: bool) -> Iterator[DriftFigu
         predicted = float((found.predicted * found.rows).sum() / found.rows.sum())
         yield _figure(
             Section.CALIBRATION, "click rate that scores promise", Measure.ECE, found.error / found.rate,
-            None if learned else "consistency resampling", None if learned else found.p_value, (predicted, found.rate),
+            None if learned else "resampling by user", None if learned else found.p_value, (predicted, found.rate),
         )  # fmt: skip

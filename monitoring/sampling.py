@@ -177,4 +177,5 @@ def _shown_again(source: Source, window: Window, chosen: npt.NDArray[np.bool_], 
         ranker.score(request.user, request.rows, examples.features[stop - len(request.rows) : stop])
         for request, stop in zip(requests, stops.tolist(), strict=True)
     ]
-    return ShownItems(np.concatenate(scores).astype(np.float64), examples.positions, examples.labels)
+    shown_to = np.repeat(pages.users[which], [len(request.rows) for request in requests])
+    return ShownItems(np.concatenate(scores).astype(np.float64), examples.positions, examples.labels, shown_to)

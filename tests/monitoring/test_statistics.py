@@ -20,12 +20,15 @@ def figure(p_value: float | None, effect: float = 1.0, test: str | None = "a tes
     )
 
 
-def shown(rows: int, seed: int, clicks: float = 1.0) -> ShownItems:
-    """Items whose click rate follows score and position, times ``clicks``."""
+def shown(rows: int, seed: int, clicks: float = 1.0, moods: float = 0.0) -> ShownItems:
+    """Items whose click rate follows score and position, times ``clicks``; 20 for each user, who clicks more or less by
+    a mood of that deviation."""
     random = np.random.default_rng(seed)
     scores, positions = random.normal(size=rows), random.integers(1, 11, rows).astype(np.int32)
-    chance = clicks / (1 + np.exp(2.5 - scores + 0.5 * np.log(positions)))
-    return ShownItems(scores, positions, (random.random(rows) < chance).astype(np.int8))
+    users = np.arange(rows) // 20
+    mood = random.normal(0, moods, rows)[users]
+    chance = clicks / (1 + np.exp(2.5 - scores + 0.5 * np.log(positions) - mood))
+    return ShownItems(scores, positions, (random.random(rows) < chance).astype(np.int8), users)
 
 
 def test_psi_is_that_of_the_definition_and_finite_where_a_bin_is_empty() -> None:
@@ -98,4 +101,11 @@ def test_scores_that_still_mean_the_same_are_calibrated_and_others_are_not() -> 
         "beside a report's other tests"
     )
     assert halved.rows.sum() == 6000
-    assert not learnable(ShownItems(np.zeros(3), np.ones(3, np.int32), np.zeros(3, np.int8)))
+    assert not learnable(ShownItems(np.zeros(3), np.ones(3, np.int32), np.zeros(3, np.int8), np.arange(3)))
+
+
+@pytest.mark.parametrize("moods", [0.0, 1.5])
+def test_a_calibration_that_holds_is_doubted_as_often_as_stated(moods: float) -> None:
+    pairs = [(shown(3000, 2 * n, moods=moods), shown(3000, 2 * n + 1, moods=moods)) for n in range(100)]
+    doubted = [reliability(*pair, seed).p_value < 0.05 for seed, pair in enumerate(pairs)]
+    assert np.mean(doubted) < 0.12
