@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -19,41 +20,56 @@ CONNECT_SECONDS = RETRY_SECONDS = 2.0
 POLL_MILLISECONDS = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A change and its offset in the topic's one partition: the order of changes, whatever the writers' clocks say."""
+
+    offset: int
+    change: CatalogueChange
+
+
 class Catalogue:
     """The last change of every item. ``changed`` is called, without arguments, after new changes were taken in."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._changes: dict[str, CatalogueChange] = {}
+        self._last: dict[str, Placed] = {}
         self._lock = threading.Lock()
 
-    def apply(self, changes: list[CatalogueChange]) -> None:
+    def apply(self, placed: Sequence[Placed]) -> None:
         """Takes changes in; an older change of an item never replaces a later one."""
         taken = False
         with self._lock:
-            for change in changes:
-                known = self._changes.get(change.item_id)
-                if known is None or known.changed_at < change.changed_at:
-                    self._changes[change.item_id] = change
+            for one in placed:
+                known = self._last.get(one.change.item_id)
+                if known is None or known.offset < one.offset:
+                    self._last[one.change.item_id] = one
                     taken = True
         if taken:
             self._changed()
 
+    def clear(self) -> None:
+        """Forgets everything: the topic was made anew, its offsets mean nothing to those known."""
+        with self._lock:
+            self._last.clear()
+        self._changed()
+
     def put_items(self) -> list[Item]:
         """Items whose last change put them, in the order of their change."""
         with self._lock:
-            changes = sorted(self._changes.values(), key=lambda change: change.changed_at)
-        return [change.item for change in changes if change.item is not None]
+            placed = sorted(self._last.values(), key=lambda one: one.offset)
+        return [one.change.item for one in placed if one.change.item is not None]
 
     def deleted_ids(self) -> list[str]:
         """Ids whose last change deleted them."""
         with self._lock:
-            return [change.item_id for change in self._changes.values() if change.deleted]
+            return [item_id for item_id, one in self._last.items() if one.change.deleted]
 
     def last(self, item_id: str) -> CatalogueChange | None:
         """The last change of one item."""
         with self._lock:
-            return self._changes.get(item_id)
+            known = self._last.get(item_id)
+        return known.change if known is not None else None
 
 
 def _accepts(bootstrap: Sequence[str]) -> bool:
@@ -67,6 +83,17 @@ def _accepts(bootstrap: Sequence[str]) -> bool:
             continue
         return True
     return False
+
+
+def _placed(record: Any) -> Placed | None:
+    """The change that a message carries, None for one that carries none."""
+    if record.value is None:
+        return None
+    try:
+        return Placed(record.offset, CatalogueChange.from_payload(record.value))
+    except (ValidationError, ValueError):
+        log.warning("catalogue message at offset %d breaks its contract", record.offset)
+        return None
 
 
 class CatalogueReader:
@@ -95,6 +122,7 @@ class CatalogueReader:
                     bootstrap_servers=self._bootstrap,
                     group_id=None,
                     enable_auto_commit=False,
+                    auto_offset_reset="earliest",
                     bootstrap_timeout_ms=int(CONNECT_SECONDS * 1000),
                 )
                 try:
@@ -108,20 +136,18 @@ class CatalogueReader:
     def _follow(self, consumer: Any) -> None:
         consumer.assign([self._partition])
         consumer.seek_to_beginning(self._partition)
+        position = 0
         while not self._stopping.is_set():
             batches = consumer.poll(timeout_ms=POLL_MILLISECONDS)
-            changes, records = [], batches.get(self._partition, [])
-            for record in records:
-                if record.value is None:
-                    continue
-                try:
-                    changes.append(CatalogueChange.from_payload(record.value))
-                except (ValidationError, ValueError):
-                    log.warning("catalogue message at offset %d breaks its contract", record.offset)
-            if changes:
-                self._catalogue.apply(changes)
-            if records:
-                self._reached(records[-1].offset)
+            records = batches.get(self._partition, [])
+            if not records:
+                continue
+            if records[0].offset < position:
+                log.warning("the catalogue topic begins anew, after offset %d", position - 1)
+                self._catalogue.clear()
+            self._catalogue.apply([placed for record in records if (placed := _placed(record)) is not None])
+            position = records[-1].offset + 1
+            self._reached(records[-1].offset)
 
     def stop(self, seconds: float = 3.0) -> None:
         """Ends the thread."""
