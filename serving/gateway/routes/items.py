@@ -84,7 +84,7 @@ async def similar(
                 for at, row in enumerate(found.rows)
             ],
             "features": {"user_age_seconds": None, "state": "missing"},
-            "degraded": [],
+            "degraded": list(gateway.degraded),
         }
 
     return json_response(await gateway.in_thread(work))
