@@ -139,6 +139,17 @@ def test_a_vector_that_cannot_be_computed_leaves_the_other_sources() -> None:
     assert not any("two_tower" in item.sources for item in answer.items)
 
 
+def test_the_vector_of_before_the_last_actions_stands_in_for_one_that_cannot_be_computed() -> None:
+    stale = replace(row_of("i1", "i2", vector=False), stale_vectors={"r000000000001": np.ones(8, np.float32)})
+    answer = ask(chain_of(row=stale, tower=Broken("tower")), count=50)
+    assert answer.degraded == ("user_vector",)
+    assert answer.stages[2].note == "stale"
+    assert any("two_tower" in item.sources for item in answer.items)
+    tower = Newcomers()
+    answer = ask(chain_of(row=stale, tower=tower))
+    assert (answer.degraded, answer.stages[2].note, tower.asked) == ((), "computed", [2])
+
+
 def test_one_broken_source_is_named_and_the_rest_answer() -> None:
     served = release_of(artifacts_of(100))
     sources = (Broken("als"), *(s for s in served.sources if s.name != "als"))

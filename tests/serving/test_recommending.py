@@ -16,12 +16,15 @@ from feature_repo.activity import INITIAL as NO_ACTIVITY
 from feature_repo.activity import Happening
 from feature_repo.activity import fold as fold_activity
 from feature_repo.activity import to_features as activity_features
-from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN
+from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN, USER_VECTOR
 from feature_repo.redis_layout import encode_entity_key, encode_row
+from feature_repo.redis_writer import write_rows
 from feature_repo.seen import INITIAL as NOTHING_SEEN
 from feature_repo.seen import fold as fold_seen
 from feature_repo.seen import to_features as seen_features
+from tests.serving.conftest import FIRST, WithChanges
 from tests.serving.running import RunningGateway
+from tests.serving.toy_release import SIZE
 
 Acted = Callable[..., None]
 
@@ -78,6 +81,22 @@ def test_a_user_who_acted_gets_neighbours_and_nothing_seen(gateway: RunningGatew
     assert not {"i1", "i5", "i9"} & {item["item_id"] for item in content["items"]}
     assert any("two_tower" in item["sources"] for item in content["items"])
     assert content["degraded"] == []
+
+
+def test_without_the_model_server_a_user_who_clicked_since_is_found_by_the_vector_of_before(
+    with_changes: WithChanges, acted: Acted, redis_url: str
+) -> None:
+    acted("clicked-since", ["i1", "i5"])
+    vector = {"user_vector": [1.0] * SIZE}
+    with redis_library.Redis.from_url(redis_url) as client:
+        entity = {"user_id": "clicked-since", "release": FIRST}
+        write_rows(client, USER_VECTOR, [(entity, vector, int((time.time() - 60) * 1e6))])
+    with with_changes(model_server="127.0.0.1:9") as alone:
+        content = alone.recommend("clicked-since", count=50)
+        assert content["degraded"] == ["user_vector", "rank"]
+        assert any("two_tower" in item["sources"] for item in content["items"])
+        unknown = alone.recommend("nobody", count=50)
+    assert not any("two_tower" in item["sources"] for item in unknown["items"])
 
 
 def test_an_old_row_is_stale(gateway: RunningGateway, acted: Acted) -> None:
