@@ -144,6 +144,17 @@ def test_explain_shows_stages_removals_and_ages(gateway: RunningGateway, acted: 
     assert content["items"][0]["features"]
 
 
+def test_explain_counts_what_it_does_not_list(
+    gateway: RunningGateway, acted: Acted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acted("curious", ["i1", "i2"])
+    monkeypatch.setattr("serving.gateway.routes.explain.LISTED", 1)
+    content = gateway.get("/v1/recommendations/explain", params={"user_id": "curious"}).json()
+    (seen,) = [stage for stage in content["stages"] if any(one["reason"] == "seen" for one in stage["removed"])]
+    assert len(seen["removed"]) == 1
+    assert seen["removed_count"] == 2
+
+
 def test_impressions_arrive_with_the_features_that_ranked(
     gateway: RunningGateway, kafka_bootstrap: str, module_prefix: str
 ) -> None:
