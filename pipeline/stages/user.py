@@ -28,7 +28,7 @@ class UnknownUser:
     """Fallback: answer as for somebody never seen."""
 
     def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
-        return Outcome(replace(state, row=UserRow(state.request.user_id)), kept=0)
+        return Outcome(replace(state, row=UserRow(state.request.user_id, unread=True)), kept=0)
 
 
 @dataclass(frozen=True, slots=True)
