@@ -36,12 +36,13 @@ class RemovedItem(BaseModel):
 
 class StageTaken(BaseModel):
     """One stage of the request: milliseconds, how many items it kept, the fault when its fallback ran, and what it
-    decided."""
+    decided. ``removed`` names the first thousand for each reason, ``removed_count`` counts them all."""
 
     stage: str
     ms: float
     kept: int
     removed: list[RemovedItem]
+    removed_count: int
     fault: str | None
     note: str
 

@@ -19,7 +19,7 @@ from pipeline.stages.ranking import (
     WriteAnswer,
 )
 from pipeline.stages.reading import FAULTS
-from pipeline.stages.user import AssignArm, Champion, FetchUser, NoVector, UnknownUser, UserVector
+from pipeline.stages.user import AssignArm, Champion, FetchUser, StaleVector, UnknownUser, UserVector
 from pipeline.state import Outcome, Stage, State
 
 
@@ -39,7 +39,7 @@ def recommendation_chain(rows: UserRows, arms: Arms, *, deadline: float, item_ag
         (
             Step("user_row", FetchUser(rows), 0.25, UnknownUser()),
             Step("arm", AssignArm(arms), 0.10, Champion(arms)),
-            Step("user_vector", UserVector(), 0.25, NoVector()),
+            Step("user_vector", UserVector(), 0.25, StaleVector()),
             Step("candidates", AskSources(), 0.30, PopularOnly()),
             Step("filter", MergeAndFilter(), 0.20),
             Step("item_features", ItemFeatures(item_age), 0.20, MergeOrder()),

@@ -15,7 +15,7 @@ from contracts.catalogue import Item
 from pipeline.item_ids import UNKNOWN, ItemIds, Texts
 from pipeline.sparse import SparseRows
 
-_WITHOUT_COUNTS = ("main_category", "born", "category_lists")
+_WITHOUT_COUNTS = ("main_category", "born", "category_lists", "category_rows")
 _WITHOUT_SCORES = (*_WITHOUT_COUNTS, "totals")
 """Properties that counts, or popularity and trend, do not change: at a million items too dear to compute every few
 seconds."""
@@ -68,6 +68,11 @@ class Items:
         return float(self.count.sum()), float(self.count_28d.sum())
 
     @cached_property
+    def category_rows(self) -> dict[str, npt.NDArray[np.int32]]:
+        """What ``rows_in`` found so far: at a million items it looks for milliseconds."""
+        return {}
+
+    @cached_property
     def category_lists(self) -> SparseRows:
         """Each item's categories as a sparse matrix of ones."""
         ones = np.broadcast_to(np.float32(1), self.category_indices.shape)
@@ -86,9 +91,12 @@ class Items:
         """Rows of the items of one category, ascending; none when nobody has that category."""
         if category not in self.categories:
             return np.empty(0, np.int32)
-        entries = np.flatnonzero(self.category_indices == self.categories.index(category))
-        rows = np.searchsorted(self.category_indptr, entries, side="right") - 1
-        return np.unique(rows).astype(np.int32)
+        known = self.category_rows.get(category)
+        if known is None:
+            entries = np.flatnonzero(self.category_indices == self.categories.index(category))
+            rows = np.searchsorted(self.category_indptr, entries, side="right") - 1
+            known = self.category_rows[category] = rows[np.diff(rows, prepend=-1) > 0].astype(np.int32)
+        return known
 
     def rows_of(self, ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Rows of those ``ids`` that are known, in their order."""
@@ -121,7 +129,7 @@ class Items:
 
     def with_hidden(self, ids: Sequence[str]) -> "Items":
         """The same items, exactly ``ids`` hidden; unknown ids are ignored."""
-        return replace(self, hidden=np.unique(self.rows_of(ids)))
+        return replace(self, hidden=np.unique(self.rows_of(ids)))._keeping(self, _WITHOUT_SCORES)
 
     def with_put(self, items: Sequence[Item], now: float) -> "Items":
         """The same items as ``items`` describe them; the last description of an id counts.

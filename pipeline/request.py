@@ -35,8 +35,9 @@ class UserRow:
 
     ``item_ids``, ``actions`` (codes of ``contracts.events.ACTION_CODES``) and ``times`` (epoch seconds) are the last
     actions, oldest first. ``seen`` maps an action code to item id → epoch seconds of the last such action.
-    ``vectors`` maps a release id to float32[d]. ``age_seconds`` is the age of the newest thing that the row holds,
-    None when the user is not in the store. ``state`` is fresh, stale or missing.
+    ``vectors`` maps a release id to float32[d], ``stale_vectors`` likewise those that do not know the last actions.
+    ``age_seconds`` is the age of the newest thing that the row holds, None when the user is not in the store. ``state``
+    is fresh, stale or missing; ``unread`` tells that the store could not be asked, so that nobody knows.
     """
 
     user_id: str
@@ -48,6 +49,8 @@ class UserRow:
     features: Mapping[str, float] = field(default_factory=dict)
     age_seconds: float | None = None
     state: str = "missing"
+    unread: bool = False
+    stale_vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ class UserContext:
     """One user at one moment, as every source, ranker and rule sees them.
 
     ``seen`` int32[s], ascending, are item rows to be left out (a superset of the history where more is kept);
-    ``vector`` float32[d] is the user tower's output for this history under this release, None when there is none;
+    ``vector`` float32[d] is the user tower's output for this history under this release, None when there is none,
+    and ``stale_vector`` its output for an earlier history, where only that is known;
     ``features`` are the batch features of the user by name; ``now`` is the moment of the request, epoch seconds.
     """
 
@@ -49,3 +50,4 @@ class UserContext:
     seen: npt.NDArray[np.int32]
     vector: npt.NDArray[np.float32] | None = None
     features: dict[str, float] = field(default_factory=dict)
+    stale_vector: npt.NDArray[np.float32] | None = None

@@ -7,6 +7,7 @@ import { asking, panel } from "./panel.js";
 import { bar } from "./plots.js";
 
 const IDS_SHOWN = 40;
+const LISTED = 1000; // no more are named for one reason
 const KINDS = { fresh: "good", stale: "warn", missing: "bad" };
 
 function removed(stage) {
@@ -18,12 +19,12 @@ function removed(stage) {
     return h(
       "p",
       null,
-      h("strong", null, `${reason}: ${count(ids.length)} `),
+      h("strong", null, `${reason}: ${count(ids.length)}${ids.length < LISTED ? "" : " or more"} `),
       ids.slice(0, IDS_SHOWN).join(", "),
       rest,
     );
   });
-  return h("details", null, h("summary", null, count(stage.removed.length)), lists);
+  return h("details", null, h("summary", null, count(stage.removed_count)), lists);
 }
 
 function stages(explained) {

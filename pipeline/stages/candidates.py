@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from contracts.errors import UnavailableError
 from pipeline.candidates import Proposal, merge
+from pipeline.items import Items
 from pipeline.request import Removed
 from pipeline.rows import Mask, among, by_first, union
 from pipeline.sources.best_of_all import popular
@@ -60,7 +61,8 @@ class MergeAndFilter:
     """One list without repetition, and without what the user has seen, the request excludes or a rule forbids.
 
     A list to be ranked (``request.items``) is taken whole, seen or not. Where too little is left for the answer, the
-    popular items of the whole catalogue fill it up; only when those run out too do seen items come back.
+    popular items of the whole catalogue, or of the category asked for, fill it up; only when those run out too do seen
+    items come back.
     """
 
     def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
@@ -71,8 +73,7 @@ class MergeAndFilter:
             rows = items.rows_of(tuple(dict.fromkeys(request.items)))
             proposals["request"] = Proposal(rows, np.zeros(len(rows), np.float32))
         elif request.category is not None:
-            rows = items.rows_in(request.category)
-            rows = rows[np.argsort(-items.popular[rows], kind="stable")][: release.total]
+            rows = most_popular(items.rows_in(request.category), items, release.total)
             proposals["category"] = Proposal(rows, items.popular[rows])
         sources += tuple(name for name in proposals if name not in sources)
         named = union([proposal.rows for proposal in proposals.values()])
@@ -94,13 +95,23 @@ class MergeAndFilter:
         return Outcome(state, kept=len(candidates), removed=tuple(removed), degraded=degraded)
 
 
+def most_popular(rows: _Rows, items: Items, count: int) -> _Rows:
+    """The ``count`` of ``rows`` (ascending) that score highest, best first, the lower row among equals."""
+    scores = items.popular[rows]
+    if count < len(rows):
+        enough = scores >= np.partition(scores, -count)[-count]
+        rows, scores = rows[enough], scores[enough]
+    return rows[np.argsort(-scores, kind="stable")][:count]
+
+
 def fill_up(state: State, proposed: Proposal | None) -> Proposal:
-    """What ``popular`` proposed, and after it every other item of the catalogue by popularity."""
-    scores = served(state).artifacts.items.popular
-    order = np.argsort(-scores, kind="stable").astype(np.int32)
+    """What ``popular`` proposed, and after it every other item that was asked for by popularity."""
+    items, category = served(state).artifacts.items, state.request.category
+    asked = np.arange(len(items), dtype=np.int32) if category is None else items.rows_in(category)
+    order = most_popular(asked, items, len(asked))
     first = proposed.rows if proposed is not None else order[:0]
     rows = np.concatenate([first, order[~among(order, np.sort(first))]])
-    return Proposal(rows, scores[rows])
+    return Proposal(rows, items.popular[rows])
 
 
 def removals(rows: _Rows, state: State, seen: _Rows) -> list[Removed]:

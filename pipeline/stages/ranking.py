@@ -107,8 +107,8 @@ class ApplyRules:
         items = release.artifacts.items
         barred = items.rows_of(tuple(request.exclude))
         if request.category is not None:
-            everything = np.arange(len(items), dtype=np.int32)
-            barred = np.union1d(barred, np.setdiff1d(everything, items.rows_in(request.category)))
+            pinned = np.array([row for row, *_ in release.rules.pinned], np.int32)
+            barred = np.concatenate([barred, pinned[~among(pinned, items.rows_in(request.category))]])
         selection = select(candidates.rows, state.scores, release.rules, request.count, request.now, barred)
         return Outcome(replace(state, selection=selection), kept=len(selection.rows), removed=selection.removed)
 

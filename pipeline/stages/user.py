@@ -28,7 +28,7 @@ class UnknownUser:
     """Fallback: answer as for somebody never seen."""
 
     def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
-        return Outcome(replace(state, row=UserRow(state.request.user_id)), kept=0)
+        return Outcome(replace(state, row=UserRow(state.request.user_id, unread=True)), kept=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def _in_terms_of(assigned: Assigned, row: UserRow, state: State) -> Outcome:
     known = rows != UNKNOWN
     history = History(rows[known], np.array(row.actions, np.int8)[known], np.array(row.times, np.float64)[known])
     seen = release.rules.seen(row.seen, history, now)
-    vector = row.vectors.get(release.release)
-    user = UserContext(row.user_id, now, history, seen, vector, dict(row.features))
+    vector, stale = row.vectors.get(release.release), row.stale_vectors.get(release.release)
+    user = UserContext(row.user_id, now, history, seen, vector, dict(row.features), stale)
     note = f"{assigned.experiment}={assigned.arm}" if assigned.experiment else "no experiment"
     return Outcome(replace(state, assigned=assigned, user=user), kept=len(history), note=note)
 
@@ -79,8 +79,11 @@ class UserVector:
 
 
 @dataclass(frozen=True, slots=True)
-class NoVector:
-    """Fallback: the sources that need no vector answer."""
+class StaleVector:
+    """Fallback: the vector of before the last actions; without one, the sources that need none answer."""
 
     def run(self, state: State, left: float) -> Outcome:  # noqa: ARG002
-        return Outcome(state, kept=0)
+        user = user_of(state)
+        if user.stale_vector is None:
+            return Outcome(state, kept=0, note="none")
+        return Outcome(replace(state, user=replace(user, vector=user.stale_vector)), kept=1, note="stale")

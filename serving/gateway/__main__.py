@@ -7,6 +7,7 @@ import sys
 import uvicorn
 
 from contracts.settings import Settings
+from serving.gateway.open_files import raise_limit
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
@@ -18,6 +19,7 @@ CONNECTIONS = 4096
 
 def main() -> int:
     settings = Settings()
+    raise_limit()
     folder = settings.home / "gateway" / "metrics"
     for of_workers in (folder, settings.home / "gateway" / "workers"):
         shutil.rmtree(of_workers, ignore_errors=True)

@@ -30,8 +30,7 @@ class RunningArms:
             if request.arm not in self.served:
                 raise NotFoundError(f"the release of arm {request.arm[1]} of {request.arm[0]} is not served")
             return Assigned(self.served[request.arm], *request.arm)
-        segments = ("new",) if row.state == "missing" else ("known",)
-        found = assign(self.running, request.user_id, segments)
+        found = assign(self.running, request.user_id, _segments(row))
         if found is None:
             return self.champion()
         experiment, arm = found[0].experiment.id, found[1].name
@@ -41,6 +40,13 @@ class RunningArms:
     def champion(self) -> Assigned:
         """See Arms."""
         return Assigned(self.default)
+
+
+def _segments(row: UserRow) -> tuple[str, ...]:
+    """None for a user whose row could not be read: an experiment for new users must not enrol a known one."""
+    if row.unread:
+        return ()
+    return ("new",) if row.state == "missing" else ("known",)
 
 
 def with_settings(

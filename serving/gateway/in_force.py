@@ -121,11 +121,17 @@ class ReleaseKeeper:
                     loaded[release_id] = found
             if pointers.get(CHAMPION) not in loaded:
                 return
+            version = self._catalogue.version
             self._swap(pointers, running, loaded, warm=True)
+            if self._catalogue.version != version:
+                self._swap(pointers, running, loaded, warm=False)
             self._remember(pointers)
 
     def refresh(self) -> None:
-        """Takes changed items, rules and item scores into what is in force."""
+        """Takes changed items, rules and item scores into what is in force. Where nothing is yet, the release being
+        loaded takes them in, and nobody waits for it."""
+        if not self.ready:
+            return
         with self._building:
             if self._current is not None:
                 self._swap(self._current.pointers, self._current.running, self._current.loaded, warm=False)

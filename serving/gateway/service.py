@@ -3,8 +3,10 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 import httpx
@@ -15,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.errors import UnavailableError
 from contracts.experiment import RunningExperiment, Status
+from contracts.topics import CATALOGUE
 from experimentation.store import Experiments
 from pipeline.chain import Chain, recommendation_chain
 from pipeline.items import Items
@@ -28,7 +31,9 @@ from serving.erasure.ledger import Ledger
 from serving.gateway import metrics
 from serving.gateway.arms import RunningArms
 from serving.gateway.breaker import Breaker
-from serving.gateway.catalogue import Catalogue, CatalogueReader
+from serving.gateway.catalogue import Catalogue
+from serving.gateway.catalogue_reader import CatalogueReader
+from serving.gateway.catalogue_snapshot import CatalogueSnapshot
 from serving.gateway.configuration import Configuration
 from serving.gateway.in_force import InForce, ReleaseKeeper
 from serving.gateway.item_counts import ItemCounts
@@ -51,7 +56,7 @@ REDIS_SHARE = 0.25
 REDIS_SECONDS = 2.0
 """What it may take beside the requests."""
 LOOK_SECONDS = 10.0
-"""How long a start waits for the first release before it takes requests."""
+"""How long a start waits for the first release and the catalogue before it takes requests."""
 
 
 class Gateway:
@@ -97,7 +102,13 @@ class Gateway:
         self.catalogue = Catalogue(lambda: self.keeper.refresh())
         self.workers = WorkersProgress(configuration.home / "gateway" / "workers")
         self._catalogue_reader = CatalogueReader(
-            configuration.kafka_bootstrap, configuration.topic_prefix, self.catalogue, self.workers.tell
+            configuration.kafka_bootstrap,
+            configuration.topic_prefix,
+            self.catalogue,
+            CatalogueSnapshot(
+                configuration.home / "gateway" / "catalogue.snapshot", CATALOGUE.address(configuration.topic_prefix)
+            ),
+            self.workers.tell,
         )
         self.keeper = ReleaseKeeper(
             ReleaseLoader(configuration.releases, self.models, configuration.home),
@@ -174,6 +185,8 @@ class Gateway:
     def answer(self, request: Request, in_force: InForce | None = None) -> Answer:
         """Runs the chain and counts what it did. Raises UnavailableError while no release is in force."""
         answer = (in_force or self.keeper.current).chain.run(request)
+        if self.degraded:
+            answer = replace(answer, degraded=(*answer.degraded, *self.degraded))
         metrics.FEATURES.labels(answer.user.state).inc()
         for stage in answer.stages:
             metrics.STAGES.labels(stage.stage).observe(stage.milliseconds / 1000)
@@ -184,6 +197,16 @@ class Gateway:
                 metrics.CANDIDATES.labels(source).inc()
         return answer
 
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What every answer goes without, beside the stages that fell back."""
+        return () if self._catalogue_reader.known else ("catalogue",)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a release is in force, and the catalogue as it can be known now."""
+        return self.keeper.ready and self._catalogue_reader.settled.is_set()
+
     def knows(self, item_id: str) -> bool:
         """Whether the item is, or was until it was deleted, in the champion or the catalogue topic."""
         return self.catalogue.last(item_id) is not None or item_id in self.keeper.current.champion.artifacts.items.ids
@@ -193,18 +216,22 @@ class Gateway:
         return [manifest.id for manifest in self._store.list()]
 
     def start(self) -> None:
-        """Starts the threads that follow releases, items and Kafka. Returns at once; ``keeper.ready`` tells."""
+        """Starts the threads that follow releases, items and Kafka. Returns at once; ``ready`` tells."""
+        self.workers.begin()
+        self._catalogue_reader.start()
         self.kafka.start()
         self.impressions.start()
         self._poller.start()
         self._refresher.start()
         self._counter.start()
-        self.workers.begin()
-        self._catalogue_reader.start()
 
     async def looked(self) -> None:
-        """Waits a while for the first look at the pointers, so that a worker answers from its first request on."""
-        await asyncio.get_running_loop().run_in_executor(None, self._looked.wait, LOOK_SECONDS)
+        """Waits a while for the first look at the pointers and at the catalogue, so that a worker answers from its
+        first request on, without items that were deleted."""
+        loop = asyncio.get_running_loop()
+        end = time.monotonic() + LOOK_SECONDS
+        for event in (self._looked, self._catalogue_reader.settled):
+            await loop.run_in_executor(None, event.wait, max(end - time.monotonic(), 0.0))
 
     async def stop(self) -> None:
         """Ends the threads, sends or spills the impressions that wait, disconnects."""

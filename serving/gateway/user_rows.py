@@ -24,7 +24,7 @@ def connect(redis_url: str, timeout: float) -> "redis.Redis[bytes]":
 
 class RedisUserRows:
     """``releases`` are those in force: their vectors come with the row. A vector that does not know the user's last
-    actions is left out, so that the tower computes one from the history."""
+    actions is kept apart: the tower computes one from the history, and this one stands in where it cannot."""
 
     def __init__(
         self, client: "redis.Redis[bytes]", breaker: Breaker, releases: Sequence[str], stale_seconds: float
@@ -40,13 +40,15 @@ class RedisUserRows:
         age = _age(row, now)
         state = MISSING if age is None else STALE if age > self._stale_seconds else FRESH
         acts = row.activity.acts
+        stale = frozenset(name for name in row.vectors if row.stale_vector(name))
         return UserRow(
             user_id,
             item_ids=[act.item_id for act in acts],
             actions=[act.action for act in acts],
             times=[act.time_ms / 1000 for act in acts],
             seen=_seen(row),
-            vectors={name: held.vector for name, held in row.vectors.items() if held.version >= row.version},
+            vectors={name: held.vector for name, held in row.vectors.items() if name not in stale},
+            stale_vectors={name: row.vectors[name].vector for name in stale},
             features=row.daily,
             age_seconds=age,
             state=state,

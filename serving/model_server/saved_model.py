@@ -21,6 +21,10 @@ class ModelInputError(ValueError):
     """A request does not fit the signature."""
 
 
+class ModelFaultError(RuntimeError):
+    """TensorFlow could not run the model, through no fault of the request."""
+
+
 class LoadedModel:
     """A version that answers. ``run`` may be called from many threads; ``close`` waits for them."""
 
@@ -47,7 +51,8 @@ class LoadedModel:
     def run(
         self, signature: str, inputs: Mapping[str, npt.NDArray[Any]], outputs: tuple[str, ...] = ()
     ) -> dict[str, npt.NDArray[Any]]:
-        """Runs one signature; ``outputs`` empty means all. Raises ModelInputError when the request does not fit."""
+        """Runs one signature; ``outputs`` empty means all. Raises ModelInputError when the request does not fit,
+        ModelFaultError when the model fails."""
         definition = self.signatures.get(signature)
         if definition is None:
             raise ModelInputError(f"the signature {signature!r} is not one of {sorted(self.signatures)}")
@@ -68,6 +73,8 @@ class LoadedModel:
             results = self._callable(signature, definition, names, fetched)(*(inputs[name] for name in names))
         except (tf.errors.InvalidArgumentError, ValueError) as error:
             raise ModelInputError(str(error)) from error
+        except tf.errors.OpError as error:
+            raise ModelFaultError(f"{type(error).__name__}: {error}") from error
         finally:
             with self._idle:
                 self._running -= 1
@@ -85,7 +92,7 @@ class LoadedModel:
     def warm_up(self) -> None:
         """Runs every signature once, unknown dimensions as 1, so that the first request pays for no set-up.
 
-        A model that takes no such input is served all the same."""
+        A model that takes no such input is served all the same. Raises ModelFaultError for one that cannot run."""
         for signature, definition in self.signatures.items():
             inputs = {}
             for name, info in definition.inputs.items():

@@ -63,6 +63,9 @@ class ModelServer:
                 self._models.poll()
             except (HeadwaterError, OSError) as error:
                 log.warning("the configuration stays as it was: %s", error)
+            except Exception:
+                # Whatever it was: without this thread no release would ever be loaded again, and nobody would know.
+                log.exception("a look at the models failed")
 
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Takes no new calls, lets running ones end, unloads everything."""

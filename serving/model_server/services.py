@@ -9,7 +9,7 @@ from contracts.errors import ConflictError, InvalidInputError, NotFoundError
 from releases.tensors import read_tensor, write_tensor
 from serving import protos
 from serving.model_server.config import from_proto
-from serving.model_server.saved_model import LoadedModel, ModelInputError
+from serving.model_server.saved_model import LoadedModel, ModelFaultError, ModelInputError
 from serving.model_server.versions import ServedModels
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class PredictionService(protos.prediction_service.PredictionServiceServicer):  #
             context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         except (ModelInputError, ValueError) as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except ModelFaultError as error:
+            context.abort(grpc.StatusCode.INTERNAL, str(error))
         for name, array in outputs.items():
             write_tensor(array, response.outputs[name])
         response.model_spec.name = request.model_spec.name

@@ -2,7 +2,9 @@
 
 import gc
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,12 @@ from contracts.errors import ConflictError, NotFoundError
 from serving.model_server.config import ModelConfig
 
 log = logging.getLogger(__name__)
+
+
+LOAD_RETRIES = 5
+"""How often a version that could not be loaded is tried again, as in TensorFlow Serving: it may have been looked at
+while it was copied. The pause doubles each time."""
+RETRY_SECONDS = 2.0
 
 
 class State(IntEnum):
@@ -41,13 +49,16 @@ class _Version(Generic[M]):
     model: M | None = None
     error: str = ""
     users: int = 0
+    failures: int = 0
+    retry_at: float = math.inf
 
 
 class ServedModels(Generic[M]):
     """Loads and unloads versions until what is served is what the configuration asks for."""
 
-    def __init__(self, load: Callable[[Path], M]) -> None:
+    def __init__(self, load: Callable[[Path], M], *, retry_seconds: float = RETRY_SECONDS) -> None:
         self._load = load
+        self._retry_seconds = retry_seconds
         self._configs: dict[str, ModelConfig] = {}
         self._versions: dict[str, dict[int, _Version[M]]] = {}
         self._changed = threading.Condition()
@@ -80,23 +91,37 @@ class ServedModels(Generic[M]):
     def _load_wanted(self, config: ModelConfig) -> None:
         versions = self._versions.setdefault(config.name, {})
         for number in sorted(config.wanted(config.available())):
-            if number in versions and versions[number].state is not State.END:
-                continue
-            if number in versions and versions[number].error:
+            known = versions.get(number)
+            if known is not None and (known.state is not State.END or time.monotonic() < known.retry_at):
                 continue
             with self._changed:
                 versions[number] = _Version(State.LOADING)
             try:
-                model = self._load(config.base_path / str(number))
-                model.warm_up()
-            except (OSError, ValueError) as error:
-                log.warning("model %s version %d was refused: %s", config.name, number, error)
+                model = self._loaded(config.base_path / str(number))
+            except Exception as error:  # whatever TensorFlow makes of a damaged model: the others are served on
+                failures = 1 + (known.failures if known is not None else 0)
+                log.exception("model %s version %d was refused", config.name, number)
                 with self._changed:
-                    versions[number] = _Version(State.END, error=str(error))
+                    versions[number] = self._failed(str(error) or type(error).__name__, failures)
                 continue
             with self._changed:
                 versions[number] = _Version(State.AVAILABLE, model)
             log.info("model %s version %d is available", config.name, number)
+
+    def _loaded(self, path: Path) -> M:
+        """The model, warm."""
+        model = self._load(path)
+        try:
+            model.warm_up()
+        except BaseException:
+            model.close()
+            raise
+        return model
+
+    def _failed(self, error: str, failures: int) -> _Version[M]:
+        pause = self._retry_seconds * 2 ** (failures - 1)
+        retry_at = time.monotonic() + pause if failures <= LOAD_RETRIES else math.inf
+        return _Version(State.END, error=error, failures=failures, retry_at=retry_at)
 
     def _unload_unwanted(self) -> None:
         for name, versions in list(self._versions.items()):

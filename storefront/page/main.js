@@ -13,7 +13,8 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 let user = null; // who is looked at
 let shown = null; // the answer on the page, null before the first
-let similar = null; // the answer in the dialog
+let similar = null; // the answer in the dialog, null before it came
+let opened = 0; // counts the dialogs: what an earlier one still waits for is not shown
 let turn = 0; // counts what the person did: what an earlier turn still waits for is not shown
 
 function say(text, kind = "") {
@@ -105,15 +106,20 @@ async function act(action, item, requestId) {
 }
 
 async function openSimilar(item) {
+  const mine = ++opened;
+  similar = null;
   part("similar-heading").textContent = `Similar to ${named(item)}`;
   part("similar-notice").textContent = "";
   show(part("similar-row"), Array.from({ length: SIMILAR }, placeholder));
   part("similar").showModal();
   try {
-    similar = await api.similar(item.item_id, SIMILAR);
+    const answer = await api.similar(item.item_id, SIMILAR);
+    if (mine !== opened) return;
+    similar = answer;
     fill(part("similar-row"), similar.items);
   } catch (error) {
     if (!(error instanceof api.Refusal)) throw error;
+    if (mine !== opened) return;
     part("similar-row").replaceChildren();
     part("similar-notice").textContent = refused(error);
   }

@@ -9,10 +9,13 @@ import pytest
 from contracts.errors import UnavailableError
 from pipeline.candidates import Candidates, Proposal
 from pipeline.chain import Chain, recommendation_chain
+from pipeline.ports import Assigned
 from pipeline.ranking_columns import RANKING_FEATURES
 from pipeline.request import Answer, Request, UserRow
-from pipeline.rules import Rules
+from pipeline.rules import Rules, parse_rules
+from pipeline.stages.candidates import fill_up, most_popular
 from pipeline.stages.ranking import STALE_SECONDS
+from pipeline.state import State
 from pipeline.user import History, UserContext
 from tests.pipeline.small_release import NOW, OneArm, OneRow, artifacts_of, release_of, row_of
 
@@ -72,6 +75,11 @@ def chain_of(n: int = 200, row: UserRow | None = None, rules: Rules | None = Non
 
 def ids(answer: Answer) -> list[str]:
     return [item.item_id for item in answer.items]
+
+
+def state_of(n: int, category: str | None) -> State:
+    served = release_of(artifacts_of(n))
+    return State(Request("q1", "u", NOW, category=category), assigned=Assigned(served))
 
 
 def test_every_stage_reports_in_the_declared_order() -> None:
@@ -137,6 +145,17 @@ def test_a_vector_that_cannot_be_computed_leaves_the_other_sources() -> None:
     assert answer.degraded == ("user_vector",)
     assert len(answer.items) == 10
     assert not any("two_tower" in item.sources for item in answer.items)
+
+
+def test_the_vector_of_before_the_last_actions_stands_in_for_one_that_cannot_be_computed() -> None:
+    stale = replace(row_of("i1", "i2", vector=False), stale_vectors={"r000000000001": np.ones(8, np.float32)})
+    answer = ask(chain_of(row=stale, tower=Broken("tower")), count=50)
+    assert answer.degraded == ("user_vector",)
+    assert answer.stages[2].note == "stale"
+    assert any("two_tower" in item.sources for item in answer.items)
+    tower = Newcomers()
+    answer = ask(chain_of(row=stale, tower=tower))
+    assert (answer.degraded, answer.stages[2].note, tower.asked) == ((), "computed", [2])
 
 
 def test_one_broken_source_is_named_and_the_rest_answer() -> None:
@@ -231,6 +250,33 @@ def test_excluded_items_and_other_categories_are_left_out() -> None:
     assert len(rows) == 20
     assert all(row % 3 == 0 for row in rows)
     assert not {0, 6} & set(rows)
+
+
+def test_a_pin_of_another_category_is_left_out_and_one_of_the_category_stays() -> None:
+    rules = parse_rules("pin: [{item: i7, position: 1}, {item: i9, position: 2}]")
+    assert ids(ask(chain_of(rules=rules)))[:2] == ["i7", "i9"]
+    of_category = ids(ask(chain_of(rules=rules), category="comedy"))
+    assert of_category[1] == "i9"
+    assert "i7" not in of_category
+
+
+def test_filling_up_a_category_looks_at_no_item_of_another() -> None:
+    met = [f"i{row}" for row in range(0, 27, 3)]
+    answer = ask(chain_of(31, row=row_of(*met)), count=20, category="comedy")
+    assert ids(answer) == ["i27"]
+    proposed = {int(row) for row in fill_up(state_of(31, "comedy"), None).rows}
+    assert proposed == set(range(0, 30, 3))
+    assert len(fill_up(state_of(31, None), None).rows) == 31
+
+
+def test_the_most_popular_rows_are_those_of_a_full_sort_also_among_equals() -> None:
+    random = np.random.default_rng(3)
+    items = artifacts_of(500).items
+    items = replace(items, popular=random.integers(0, 9, 500).astype(np.float32))
+    rows = np.sort(random.permutation(500)[:300]).astype(np.int32)
+    whole = rows[np.argsort(-items.popular[rows], kind="stable")]
+    for count in (1, 7, 299, 300, 400):
+        assert most_popular(rows, items, count).tolist() == whole[:count].tolist()
 
 
 def test_excluding_all_candidates_still_fills_the_answer() -> None:

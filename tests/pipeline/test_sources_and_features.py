@@ -290,3 +290,14 @@ def test_the_artifacts_are_immutable_copies() -> None:
     changed = replace(ARTIFACTS, items=ARTIFACTS.items.with_hidden(["i1"]))
     assert changed.items.hidden.tolist() == [1]
     assert len(ARTIFACTS.items.hidden) == 0
+
+
+def test_the_rows_of_a_category_are_looked_for_once_a_table() -> None:
+    items = artifacts_of(200).items
+    rows = items.rows_in("comedy")
+    assert rows.tolist() == [row for row in range(200) if "comedy" in items.categories_of(row)]
+    assert items.with_scores(items.trending, items.popular).with_hidden(["i3"]).rows_in("comedy") is rows
+    assert items.rows_in("nothing of ours").tolist() == []
+    changed = items.with_put([Item(item_id="i3", category=["drama", "drama"])], NOW)
+    assert changed.rows_in("comedy").tolist() == rows[rows != 3].tolist()
+    assert changed.rows_in("drama").tolist().count(3) == 1

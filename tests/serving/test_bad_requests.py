@@ -1,15 +1,26 @@
 """What clients send by mistake or on purpose: always an answer of ours, never a 5xx."""
 
 import json
+import resource
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from serving.auth.issuer import Issuer
-from tests.serving.conftest import WithChanges
+from serving.gateway.__main__ import main
+from serving.gateway.open_files import raise_limit
+from tests.serving.conftest import WithChanges, free_port
 from tests.serving.running import RunningGateway
+
+SLOW = 3000
+"""Connections that send half a header and wait."""
+OTHER_FILES = 500
+"""What this process holds open beside them."""
 
 
 def _problem(answer: httpx.Response, status: int) -> dict[str, Any]:
@@ -134,14 +145,45 @@ def test_half_a_body_does_not_hold_the_gateway(gateway: RunningGateway) -> None:
     assert gateway.client.get("/healthz").status_code == 200
 
 
-def test_many_slow_connections_leave_room_for_others(gateway: RunningGateway) -> None:
+@pytest.fixture
+def file_limit() -> Iterator[None]:
+    """Puts the limit back that the test found."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("file_limit")
+def test_thousands_of_slow_connections_leave_room_for_others(gateway: RunningGateway) -> None:
+    allowed = raise_limit()
+    count = min(SLOW, (allowed - OTHER_FILES) // 2)  # both ends are in this process
     host, port = gateway.url.removeprefix("http://").split(":")
-    slow = [socket.create_connection((host, int(port))) for _ in range(300)]
-    for one in slow:
-        one.sendall(b"GET /healthz HTTP/1.1\r\nHos")
-    assert gateway.recommend("patient")["items"]
-    for one in slow:
-        one.close()
+    with ExitStack() as stack:
+        for n in range(count):
+            one = stack.enter_context(socket.create_connection((host, int(port)), 30))
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHos")
+            if n % 250 == 0:
+                assert gateway.recommend("patient")["items"]
+        assert gateway.recommend("patient")["items"]
+        last = stack.enter_context(socket.create_connection((host, int(port)), 30))
+        last.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert last.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.usefixtures("file_limit")
+def test_the_gateway_raises_its_limit_of_open_files_to_what_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, allowed - 1), allowed))
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: found.append(resource.getrlimit(resource.RLIMIT_NOFILE)))
+    monkeypatch.setenv("HEADWATER_HOME", str(tmp_path))
+    monkeypatch.setenv("HEADWATER_GATEWAY_METRICS_PORT", str(free_port()))
+    for changed in ("PROMETHEUS_MULTIPROC_DIR", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(changed, "")  # put back after the test
+    assert main() == 0
+    assert found == [(allowed, allowed)]
 
 
 def test_tokens_are_checked_on_every_route(gateway: RunningGateway) -> None:

@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer
 
-from contracts.experiment import Arm, Experiment
+from contracts.errors import UnavailableError
+from contracts.experiment import Arm, Experiment, RunningExperiment, Status
+from pipeline.chain import recommendation_chain
+from pipeline.request import Request, UserRow
 from serving.auth.scopes import RECOMMENDATIONS_READ
+from serving.gateway.arms import RunningArms
 from serving.gateway.exploration import POOL
+from tests.pipeline.small_release import OneRow, artifacts_of, release_of
 from tests.serving.conftest import WithChanges
 from tests.serving.running import RunningGateway, wait_until
 
@@ -53,6 +58,24 @@ def begun(gateway: RunningGateway) -> Iterator[Any]:
     for name in started:
         assert gateway.post(f"/v1/experiments/{name}/stop").status_code == 200
         wait_until(lambda: gateway.recommend("anybody")["experiment"] is None)
+
+
+def test_a_user_whose_row_could_not_be_read_is_in_no_experiment_for_some_users() -> None:
+    def running(name: str, *segments: str) -> RunningExperiment:
+        return RunningExperiment(experiment=Experiment(id=name, arms=ARMS, segments=segments), status=Status.RUNNING)
+
+    served = release_of(artifacts_of(20))
+    experiments = [running("newcomers", "new"), running("regulars", "known"), running("everybody")]
+    keys = [(one.experiment.id, arm.name) for one in experiments for arm in ARMS]
+    arms = RunningArms(served, experiments, dict.fromkeys(keys, served))
+
+    def of(row: UserRow) -> str | None:
+        return arms.assign(Request("q", "u", 0.0), row).experiment
+
+    assert of(UserRow("u")) == "newcomers"
+    assert of(UserRow("u", state="stale")) == "regulars"
+    outage = recommendation_chain(OneRow(UserRow("u"), UnavailableError("redis", "down")), arms, deadline=5.0)
+    assert outage.run(Request("q", "u", 0.0)).experiment == "everybody"
 
 
 def test_a_forced_arm_needs_a_scope_and_is_logged_outside_the_experiment(

@@ -16,12 +16,15 @@ from feature_repo.activity import INITIAL as NO_ACTIVITY
 from feature_repo.activity import Happening
 from feature_repo.activity import fold as fold_activity
 from feature_repo.activity import to_features as activity_features
-from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN
+from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN, USER_VECTOR
 from feature_repo.redis_layout import encode_entity_key, encode_row
+from feature_repo.redis_writer import write_rows
 from feature_repo.seen import INITIAL as NOTHING_SEEN
 from feature_repo.seen import fold as fold_seen
 from feature_repo.seen import to_features as seen_features
+from tests.serving.conftest import FIRST, WithChanges
 from tests.serving.running import RunningGateway
+from tests.serving.toy_release import SIZE
 
 Acted = Callable[..., None]
 
@@ -80,6 +83,22 @@ def test_a_user_who_acted_gets_neighbours_and_nothing_seen(gateway: RunningGatew
     assert content["degraded"] == []
 
 
+def test_without_the_model_server_a_user_who_clicked_since_is_found_by_the_vector_of_before(
+    with_changes: WithChanges, acted: Acted, redis_url: str
+) -> None:
+    acted("clicked-since", ["i1", "i5"])
+    vector = {"user_vector": [1.0] * SIZE}
+    with redis_library.Redis.from_url(redis_url) as client:
+        entity = {"user_id": "clicked-since", "release": FIRST}
+        write_rows(client, USER_VECTOR, [(entity, vector, int((time.time() - 60) * 1e6))])
+    with with_changes(model_server="127.0.0.1:9") as alone:
+        content = alone.recommend("clicked-since", count=50)
+        assert content["degraded"] == ["user_vector", "rank"]
+        assert any("two_tower" in item["sources"] for item in content["items"])
+        unknown = alone.recommend("nobody", count=50)
+    assert not any("two_tower" in item["sources"] for item in unknown["items"])
+
+
 def test_an_old_row_is_stale(gateway: RunningGateway, acted: Acted) -> None:
     acted("returned", ["i1"], age_seconds=30 * 86400)
     assert gateway.recommend("returned")["features"]["state"] == "stale"
@@ -130,6 +149,17 @@ def test_explain_shows_stages_removals_and_ages(gateway: RunningGateway, acted: 
     removed = {one["item_id"] for stage in content["stages"] for one in stage["removed"] if one["reason"] == "seen"}
     assert removed == {"i1", "i2"}
     assert content["items"][0]["features"]
+
+
+def test_explain_counts_what_it_does_not_list(
+    gateway: RunningGateway, acted: Acted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acted("curious", ["i1", "i2"])
+    monkeypatch.setattr("serving.gateway.routes.explain.LISTED", 1)
+    content = gateway.get("/v1/recommendations/explain", params={"user_id": "curious"}).json()
+    (seen,) = [stage for stage in content["stages"] if any(one["reason"] == "seen" for one in stage["removed"])]
+    assert len(seen["removed"]) == 1
+    assert seen["removed_count"] == 2
 
 
 def test_impressions_arrive_with_the_features_that_ranked(

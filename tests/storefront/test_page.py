@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browsing import NARROW, WIDE, Browse, keep_screenshot
 from tests.serving.conftest import SECOND, World
@@ -66,6 +66,25 @@ def test_an_action_changes_the_row_by_itself(storefront: str, browse: Browse, ac
 
 
 @pytest.mark.usefixtures("consumer")
+def test_a_late_answer_never_fills_the_dialog_of_another_item(storefront: str, browse: Browse) -> None:
+    page = browse(f"{storefront}/?user=impatient")
+    slow, quick = cards(page)[:2]
+    held: list[Route] = []
+    page.route(f"**/api/items/{slow}/similar*", lambda route: held.append(route))
+    press(page, slow, "similar")
+    page.locator("#close-similar").click()
+    press(page, quick, "similar")
+    found = page.locator("#similar-row .card[data-item]")
+    expect(found).to_have_count(6)
+    before = [card.get_attribute("data-item") for card in found.all()]
+    others = {"items": [{"item_id": "late", "position": 1, "score": 1, "sources": [], "reasons": [], "category": []}]}
+    with page.expect_response(f"**/api/items/{slow}/similar*"):
+        held[0].fulfill(json=others)
+    page.wait_for_timeout(200)
+    assert [card.get_attribute("data-item") for card in found.all()] == before
+    expect(page.locator("#similar-heading")).to_have_text(f"Similar to Item {quick[1:]}")
+
+
 def test_similar_items_open_and_can_be_acted_on(storefront: str, browse: Browse) -> None:
     page = browse(f"{storefront}/?user=comparer")
     press(page, cards(page)[2], "similar")

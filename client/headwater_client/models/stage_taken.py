@@ -16,13 +16,14 @@ T = TypeVar("T", bound="StageTaken")
 @_attrs_define
 class StageTaken:
     """One stage of the request: milliseconds, how many items it kept, the fault when its fallback ran, and what it
-    decided.
+    decided. ``removed`` names the first thousand for each reason, ``removed_count`` counts them all.
 
         Attributes:
             stage (str):
             ms (float):
             kept (int):
             removed (list[RemovedItem]):
+            removed_count (int):
             fault (None | str):
             note (str):
     """
@@ -31,6 +32,7 @@ class StageTaken:
     ms: float
     kept: int
     removed: list[RemovedItem]
+    removed_count: int
     fault: None | str
     note: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -47,6 +49,8 @@ class StageTaken:
             removed_item = removed_item_data.to_dict()
             removed.append(removed_item)
 
+        removed_count = self.removed_count
+
         fault: None | str
         fault = self.fault
 
@@ -60,6 +64,7 @@ class StageTaken:
                 "ms": ms,
                 "kept": kept,
                 "removed": removed,
+                "removed_count": removed_count,
                 "fault": fault,
                 "note": note,
             }
@@ -85,6 +90,8 @@ class StageTaken:
 
             removed.append(removed_item)
 
+        removed_count = d.pop("removed_count")
+
         def _parse_fault(data: object) -> None | str:
             if data is None:
                 return data
@@ -99,6 +106,7 @@ class StageTaken:
             ms=ms,
             kept=kept,
             removed=removed,
+            removed_count=removed_count,
             fault=fault,
             note=note,
         )

@@ -22,6 +22,9 @@ router = APIRouter(route_class=GuardedRoute, tags=["recommendations"])
 
 ACTION_NAMES = {code: action.value for action, code in ACTION_CODES.items()}
 
+LISTED = 1000
+"""Items that are named of those that a stage removed for one reason: an allow list may remove a million."""
+
 
 def explained(gateway: Gateway, question: Question) -> dict[str, Any]:
     """Every stage's kept and removed, with the user's row and the items' feature values."""
@@ -51,7 +54,12 @@ def explained(gateway: Gateway, question: Question) -> dict[str, Any]:
                 "stage": stage.stage,
                 "ms": round(stage.milliseconds, 3),
                 "kept": stage.kept,
-                "removed": [{"item_id": ids[row], "reason": r.reason} for r in stage.removed for row in r.rows],
+                "removed": [
+                    {"item_id": ids[row], "reason": group.reason}
+                    for group in stage.removed
+                    for row in group.rows[:LISTED].tolist()
+                ],
+                "removed_count": sum(len(group.rows) for group in stage.removed),
                 "fault": stage.fault,
                 "note": stage.note,
             }

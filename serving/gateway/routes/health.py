@@ -22,9 +22,12 @@ async def healthz() -> Response:
 
 @router.get("/readyz", response_model=Ready, responses={503: ERRORS[503]})
 async def readyz(gateway: GatewayOf) -> Response:
-    """A release is in force. Dependencies that are down are named: answers are degraded, not absent."""
+    """A release is in force and the catalogue is read. Dependencies that are down are named: answers are degraded, not
+    absent."""
     if not gateway.keeper.ready:
         raise UnavailableError("release", "none is in force yet")
+    if not gateway.ready:
+        raise UnavailableError("catalogue", "what was put and deleted is not read yet")
     dependencies = {
         "redis": gateway.redis_breaker.closed,
         "kafka": gateway.kafka.up,

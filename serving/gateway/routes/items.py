@@ -16,9 +16,11 @@ from serving.auth.scopes import CATALOGUE_WRITE, RECOMMENDATIONS_READ
 from serving.auth.verifier import Caller
 from serving.gateway.access import Allowed, GatewayOf, within_limits
 from serving.gateway.answers import json_response
+from serving.gateway.catalogue import Placed
 from serving.gateway.guarded_route import GuardedRoute
 from serving.gateway.service import Gateway
 from serving.gateway.similar import similar_items
+from serving.kafka_log import UNKNOWN
 
 router = APIRouter(route_class=GuardedRoute, tags=["items"])
 
@@ -34,7 +36,8 @@ def change(gateway: Gateway, item_id: str, item: Item | None) -> None:
     WORKERS_SECONDS at the latest. Raises UnavailableError while Kafka is down."""
     changed = CatalogueChange(item_id=item_id, item=item, changed_at=utc(gateway.clock()))
     offset = gateway.kafka.append(CATALOGUE, [(item_id.encode(), changed.to_payload())])
-    gateway.catalogue.apply([changed])
+    if offset != UNKNOWN:  # else its place among the changes is the reader's to tell
+        gateway.catalogue.apply([Placed(offset, changed)])
     gateway.workers.wait_for(offset, WORKERS_SECONDS)
 
 
@@ -81,7 +84,7 @@ async def similar(
                 for at, row in enumerate(found.rows)
             ],
             "features": {"user_age_seconds": None, "state": "missing"},
-            "degraded": [],
+            "degraded": list(gateway.degraded),
         }
 
     return json_response(await gateway.in_thread(work))

@@ -52,7 +52,9 @@ def sync_detailed(
 ) -> Response[Problem | Ready]:
     """Readyz
 
-     A release is in force. Dependencies that are down are named: answers are degraded, not absent.
+     A release is in force and the catalogue is read. Dependencies that are down are named: answers are
+    degraded, not
+    absent.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -77,7 +79,9 @@ def sync(
 ) -> Problem | Ready | None:
     """Readyz
 
-     A release is in force. Dependencies that are down are named: answers are degraded, not absent.
+     A release is in force and the catalogue is read. Dependencies that are down are named: answers are
+    degraded, not
+    absent.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -98,7 +102,9 @@ async def asyncio_detailed(
 ) -> Response[Problem | Ready]:
     """Readyz
 
-     A release is in force. Dependencies that are down are named: answers are degraded, not absent.
+     A release is in force and the catalogue is read. Dependencies that are down are named: answers are
+    degraded, not
+    absent.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -121,7 +127,9 @@ async def asyncio(
 ) -> Problem | Ready | None:
     """Readyz
 
-     A release is in force. Dependencies that are down are named: answers are degraded, not absent.
+     A release is in force and the catalogue is read. Dependencies that are down are named: answers are
+    degraded, not
+    absent.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
