@@ -169,6 +169,15 @@ def test_alerts_go_to_the_webhook_of_a_secret() -> None:
     assert secret in SERVICES["alertmanager"]["secrets"]
 
 
+def test_secrets_reach_neither_the_image_nor_the_repository() -> None:
+    """The build context is the whole tree, and the image copies it."""
+    unsent, untracked = ((ROOT / name).read_text().splitlines() for name in (".dockerignore", ".gitignore"))
+    for secret in COMPOSE["secrets"].values():
+        folder = Path(secret["file"]).parts[0]
+        assert folder in unsent
+        assert f"/{folder}/" in untracked
+
+
 def test_secrets_are_documented() -> None:
     written = (ROOT / "docs" / "production.md").read_text()
     for secret in COMPOSE["secrets"].values():
