@@ -20,7 +20,7 @@ from stack.composition import compose
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-ONE_SHOT = {"airflow-migrate"}
+ONE_SHOT = {"airflow-migrate", "migrate"}
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("headwater:")]
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
 
@@ -91,7 +91,7 @@ def test_no_program_looks_for_another_on_its_own_machine(name: str) -> None:
 
 def test_our_programs_are_started_as_in_the_embedded_stack(tmp_path: Path) -> None:
     embedded = {server.command[1:] for wave in compose(Settings(home=tmp_path)) for server in wave}
-    for name in OURS:
+    for name in set(OURS) - ONE_SHOT:
         command = SERVICES[name]["command"]
         if command[0] == "python":
             assert tuple(command[1:]) in embedded, name
@@ -113,6 +113,20 @@ def test_airflows_commands_are_known_to_this_airflow(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(commands) == 6
+
+
+def done_before(name: str) -> set[str]:
+    """The one-shot services that have ended well before this one starts, also by way of others."""
+    before = {one for one, on in SERVICES[name].get("depends_on", {}).items()
+              if on["condition"] == "service_completed_successfully"}  # fmt: skip
+    return before | {earlier for one in before for earlier in done_before(one)}
+
+
+def test_whoever_opens_our_database_waits_for_its_schema() -> None:
+    users = {name for name in OURS if "HEADWATER_DATABASE_URL" in SERVICES[name]["secrets"]} - {"migrate"}
+    assert {"gateway", "consumer", "console", "airflow-worker"} <= users
+    assert {name for name in users if "migrate" not in done_before(name)} == set()
+    assert SERVICES["migrate"]["command"] == ["python", "-m", "database.migrate"]
 
 
 def test_ports_and_health_paths_are_those_of_the_code() -> None:
