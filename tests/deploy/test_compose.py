@@ -14,8 +14,11 @@ import yaml
 
 from contracts.release import SERVING_MODELS
 from contracts.settings import Settings
+from serving.auth.clients import Clients
+from serving.gateway.__main__ import register_storefront
 from serving.model_server.config import read_config
 from stack.composition import compose
+from storefront.credentials import SCOPES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
@@ -63,11 +66,16 @@ def test_secrets_stay_out_of_the_environment() -> None:
                 assert "/run/secrets/" in str(value), key
 
 
-def settings_of(name: str) -> Settings:
-    """The settings that the programs of a service read: its environment, and a database from a secret."""
-    environment = SERVICES[name]["environment"]
-    values = {key.removeprefix("HEADWATER_").lower(): value for key, value in environment.items()
-              if key.startswith("HEADWATER_")}  # fmt: skip
+def settings_of(name: str, **given: str) -> Settings:
+    """The settings that the programs of a service read: its environment where Compose is ``given`` variables, and a
+    database from a secret."""
+    values: dict[str, Any] = {
+        key.removeprefix("HEADWATER_").lower(): re.sub(
+            r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1]) or found[2], value
+        )
+        for key, value in SERVICES[name]["environment"].items()
+        if key.startswith("HEADWATER_")
+    }
     return Settings(**values, database_url="postgresql+psycopg2://headwater:p@postgres:5432/headwater")
 
 
@@ -127,6 +135,24 @@ def test_whoever_opens_our_database_waits_for_its_schema() -> None:
     assert {"gateway", "consumer", "console", "airflow-worker"} <= users
     assert {name for name in users if "migrate" not in done_before(name)} == set()
     assert SERVICES["migrate"]["command"] == ["python", "-m", "database.migrate"]
+
+
+def test_the_storefront_gets_a_token_from_the_gateways_or_from_an_issuer_of_ones_own(tmp_path: Path) -> None:
+    secret = "HEADWATER_STOREFRONT_CLIENT_SECRET"
+    assert all(secret in SERVICES[name]["secrets"] for name in ("gateway", "storefront"))
+    there = settings_of("gateway").model_copy(update={"home": tmp_path, "storefront_client_secret": "given"})
+    register_storefront(there)
+    storefront = settings_of("storefront")
+    asking = storefront.storefront_client_id, "given"
+    client = Clients(tmp_path / "issuer" / "clients.json").authenticate(*asking)
+    assert client is not None
+    assert set(SCOPES.split()) <= set(client.scopes)
+    assert storefront.token_url == f"{there.gateway_url}/oauth/token"
+    outside = {"HEADWATER_ISSUER": "https://login.example", "HEADWATER_TOKEN_URL": "https://login.example/token"}
+    for name in ("gateway", "storefront", "console"):
+        elsewhere = settings_of(name, **outside)
+        assert (elsewhere.issuer, elsewhere.token_url) == tuple(outside.values())
+        assert not elsewhere.embedded_issuer
 
 
 def test_ports_and_health_paths_are_those_of_the_code() -> None:
