@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -199,6 +200,29 @@ def test_the_model_server_serves_the_models_that_releases_place() -> None:
     assert all(model.latest is None for model in models)
     monitored = (ROOT / "deploy" / "tensorflow-serving" / "monitoring.config").read_text()
     assert next(j for j in PROMETHEUS["scrape_configs"] if j["job_name"] == "model-server")["metrics_path"] in monitored
+
+
+def test_a_model_server_without_a_model_is_healthy_and_one_with_a_model_listens(tmp_path: Path) -> None:
+    shell, *rest, script = SERVICES["tensorflow-serving"]["healthcheck"]["test"][1:]
+    home = str(settings_of("gateway").home)
+    assert f"{home}/models/" in script
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        script = script.replace(home, str(tmp_path)).replace("/8500", f"/{port}")
+
+        def healthy() -> bool:
+            done = subprocess.run([shell, *rest, script], stderr=subprocess.DEVNULL, check=False)
+            return done.returncode == 0
+
+        assert healthy(), "no folder"
+        (tmp_path / "models" / "ranker").mkdir(parents=True)
+        (tmp_path / "models" / ".placing-1" / "variables").mkdir(parents=True)
+        assert healthy(), "a model without a version, and one that is being placed"
+        (tmp_path / "models" / "ranker" / "17").mkdir()
+        assert not healthy()
+        listening.listen()
+        assert healthy()
 
 
 def test_alerts_go_to_the_webhook_of_a_secret() -> None:
