@@ -186,6 +186,23 @@ def test_addresses_between_services_use_ports_they_listen_on() -> None:
     assert PROMETHEUS["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
 
 
+def test_the_balancer_passes_the_public_routes_and_no_other() -> None:
+    proxied = (ROOT / "deploy" / "nginx" / "gateway.conf").read_text()
+    blocks = re.findall(r"location (=|~|) ?(\S+) \{\n(.*?)\n    \}", proxied, re.DOTALL)
+    assert {path: body.strip() for kind, path, body in blocks if not kind} == {"/": "return 404;"}
+    ((pattern, body),) = [(path, body.strip()) for kind, path, body in blocks if kind == "~"]
+    assert body == "proxy_pass http://gateways;"
+    routes = json.loads((ROOT / "client" / "openapi.json").read_text())["paths"]
+    passed = {route for route in [*routes, "/docs", "/openapi.json"] if re.search(pattern, route)}
+    assert {"/v1/recommendations", "/oauth/token", "/.well-known/jwks.json"} <= passed
+    assert set(routes) - passed == {"/healthz", "/readyz", "/metrics"}
+    assert not passed & {"/docs", "/openapi.json"}
+    ((checked, body),) = [(path, body) for kind, path, body in blocks if kind == "="]
+    assert SERVICES["balancer"]["healthcheck"]["test"][-1].endswith(checked)
+    assert "allow 127.0.0.1;" in body
+    assert "deny all;" in body
+
+
 def test_every_replica_of_the_gateway_has_a_folder_of_its_own() -> None:
     assert SERVICES["gateway"]["deploy"]["replicas"] > 1
     assert f"{settings_of('gateway').home}/gateway" in SERVICES["gateway"]["volumes"]
