@@ -242,6 +242,14 @@ def test_a_model_server_without_a_model_is_healthy_and_one_with_a_model_listens(
         assert healthy()
 
 
+def test_redis_refuses_writes_before_its_container_is_killed_for_memory() -> None:
+    command = SERVICES["redis"]["command"]
+    option = dict(zip(command[1::2], command[2::2], strict=True))
+    limit = SERVICES["redis"]["deploy"]["resources"]["limits"]["memory"]
+    assert option["--maxmemory-policy"] == "noeviction"
+    assert int(option["--maxmemory"].removesuffix("gb")) <= 0.75 * int(limit.removesuffix("g"))
+
+
 def test_alerts_go_to_the_webhook_of_a_secret() -> None:
     alertmanager = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
     (receiver,) = alertmanager["receivers"]
