@@ -1,6 +1,6 @@
 """What cannot be rebuilt, in one folder: databases, releases, MLflow's artefacts, the issuer's keys and clients, the
-erasures asked for, the rules with those of arms. The lake and Kafka have copies of their own kind; Redis is filled again by an export and
-``headwater stream replay``.
+erasures asked for, the rules with those of arms. The lake and Kafka have copies of their own kind; Redis is filled
+again by an export and ``headwater stream replay``.
 """
 
 import json
