@@ -1,8 +1,10 @@
 """What can be proven of docker-compose.yaml without an engine: it agrees with the code and with itself."""
 
+import importlib.util
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -47,7 +49,7 @@ def test_every_service_is_pinned_limited_restarted_and_checked(name: str) -> Non
     assert re.search(r":[^:]*\d", service["image"]), "the image names a version"
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
     assert service["restart"] in {"unless-stopped", "on-failure"}
-    assert name in ONE_SHOT or service.get("healthcheck") or name == "airflow-worker"
+    assert name in ONE_SHOT or service.get("healthcheck")
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -64,7 +66,7 @@ def test_secrets_stay_out_of_the_environment() -> None:
     for service in SERVICES.values():
         for key, value in (service.get("environment") or {}).items():
             if re.search(r"PASSWORD|SECRET|TOKEN(?!_URL)", key):
-                assert "/run/secrets/" in str(value), key
+                assert "/run/secrets/" in str(value) or key.endswith("_FILE"), key
 
 
 def settings_of(name: str, **given: str) -> Settings:
@@ -107,7 +109,8 @@ def test_our_programs_are_started_as_in_the_embedded_stack(tmp_path: Path) -> No
 
 
 def test_airflows_commands_are_known_to_this_airflow(tmp_path: Path) -> None:
-    commands = [SERVICES[name]["command"][1:] for name in OURS if SERVICES[name]["command"][0] == "airflow"]
+    written = [SERVICES[name]["command"] for name in OURS if name.startswith("airflow-")]
+    commands = [shlex.split(one[-1].partition("&&")[0])[1:] if one[0] == "sh" else one[1:] for one in written]
     code = (
         "import json, sys\nfrom airflow.cli.cli_parser import get_parser\n"
         "for command in json.loads(sys.argv[1]):\n    print(get_parser().parse_args(command).func)"
@@ -122,6 +125,58 @@ def test_airflows_commands_are_known_to_this_airflow(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(commands) == 6
+
+
+@pytest.fixture
+def airflow_secrets(tmp_path: Path) -> dict[str, str]:
+    """The environment of Airflow's services where secrets are files of one line in ``tmp_path``."""
+    environment = SERVICES["airflow-worker"]["environment"]
+    for secret in SERVICES["airflow-worker"]["secrets"]:
+        (tmp_path / secret).write_text(f"of {secret}\n")
+    commands = {key: value.replace("$$", "$").replace("/run/secrets", str(tmp_path))
+                for key, value in environment.items() if key.endswith("_CMD")}  # fmt: skip
+    return {
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "_AIRFLOW__AS_LIBRARY": "1",
+        **commands,
+    }
+
+
+def test_airflows_services_share_their_secrets_to_the_letter(airflow_secrets: dict[str, str]) -> None:
+    code = (
+        "import json\nfrom airflow.configuration import conf\n"
+        "print(json.dumps([conf.get(*one) for one in (('core', 'fernet_key'), ('api', 'secret_key'), "
+        "('api_auth', 'jwt_secret'), ('database', 'sql_alchemy_conn'), ('celery', 'result_backend'))]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | airflow_secrets, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names = ("fernet_key", "api_secret", "jwt", "database_url")
+    assert json.loads(done.stdout) == [*(f"of airflow_{name}" for name in names), "of celery_result_backend"]
+
+
+def test_airflows_login_comes_from_a_secret() -> None:
+    environment = SERVICES["airflow-api-server"]["environment"]
+    file = environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
+    assert Path(file).is_relative_to(environment["HEADWATER_HOME"])
+    migrate = SERVICES["airflow-migrate"]
+    assert "airflow_passwords" in migrate["secrets"]
+    copied = shlex.split(migrate["command"][-1].partition("&& ")[2].replace("$$", "$"))
+    assert copied[-2:] == ["/run/secrets/airflow_passwords", "$AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
+    assert migrate["environment"] == environment
+
+
+def test_a_workers_health_is_asked_of_airflows_own_workers() -> None:
+    asked = shlex.split(SERVICES["airflow-worker"]["healthcheck"]["test"][1])
+    module, _, application = asked[asked.index("--app") + 1].rpartition(".")
+    airflow = importlib.util.find_spec("airflow")
+    assert airflow is not None
+    assert airflow.origin is not None
+    source = Path(airflow.origin).parents[1].joinpath(*module.split(".")).with_suffix(".py")
+    assert f"\n{application} = " in source.read_text()
+    assert asked[-1] == "celery@$$HOSTNAME", "a worker's name, Celery's default"
 
 
 def done_before(name: str) -> set[str]:
