@@ -179,6 +179,13 @@ def test_a_workers_health_is_asked_of_airflows_own_workers() -> None:
     assert asked[-1] == "celery@$$HOSTNAME", "a worker's name, Celery's default"
 
 
+def test_the_image_gets_a_celery_that_airflows_executor_can_import() -> None:
+    """Its module imports ``retry`` of ``celery.backends.database``, which 5.7 has no more."""
+    locked = re.search(r"^celery==(\d+)\.(\d+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert locked is not None
+    assert (int(locked[1]), int(locked[2])) < (5, 7)
+
+
 def done_before(name: str) -> set[str]:
     """The one-shot services that have ended well before this one starts, also by way of others."""
     before = {one for one, on in SERVICES[name].get("depends_on", {}).items()
