@@ -267,7 +267,13 @@ def test_the_balancer_passes_the_public_routes_and_no_other() -> None:
 
 def test_every_replica_of_the_gateway_has_a_folder_of_its_own() -> None:
     assert SERVICES["gateway"]["deploy"]["replicas"] > 1
-    assert f"{settings_of('gateway').home}/gateway" in SERVICES["gateway"]["volumes"]
+    folder = f"{settings_of('gateway').home}/gateway"
+    assert folder in SERVICES["gateway"]["volumes"]
+    waiting = f"impressions:{folder}/impressions"
+    assert all(waiting in SERVICES[name]["volumes"] for name in ("gateway", "airflow-worker")), (
+        "an erasure reaches them"
+    )
+    assert f"{folder}/impressions" in (ROOT / "deploy" / "Dockerfile").read_text(), "made with its owner"
 
 
 def test_the_model_server_serves_the_models_that_releases_place() -> None:
