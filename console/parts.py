@@ -79,7 +79,7 @@ def parts(settings: Settings, engine: sa.Engine) -> tuple[Part, ...]:
         Part(
             "gateway",
             settings.gateway_url,
-            partial(http_answers, f"{settings.gateway_url}/readyz"),
+            partial(http_answers, f"{settings.gateway_metrics_url}/readyz"),
             "nobody gets an answer",
         ),
         Part(

@@ -93,7 +93,9 @@ class Settings(BaseSettings):
     audience: str = Field("headwater", description="the audience that a token must be made for")
     token_url: str = Field("", description="OAuth token endpoint; default the embedded issuer's")
     storefront_client_id: str = Field("storefront", description="the client that the storefront is to the issuer")
-    storefront_client_secret: str = Field("", description="default the one the embedded issuer knows")
+    storefront_client_secret: str = Field(
+        "", description="default one that the embedded issuer makes; one set here the gateway needs too"
+    )
     clock_skew_seconds: int = Field(30, ge=0, le=300, description="tolerated between us and the issuer")
     rate_user_per_second: int = Field(20, ge=1, description="requests of one user; twice as many may come at once")
     rate_client_per_second: int = Field(500, ge=1, description="requests of one client; twice as many may come at once")

@@ -1,4 +1,6 @@
-"""Brings a database to the newest schema. Needs no alembic.ini and no env.py: the address is an argument."""
+"""Brings a database to the newest schema. Needs no alembic.ini and no env.py: the address is an argument.
+
+``python -m database.migrate`` does so before servers of one's own start."""
 
 import logging
 from collections.abc import Callable
@@ -48,3 +50,9 @@ def _to_head(script: ScriptDirectory) -> Callable[..., object]:
         return script._upgrade_revs("head", current)  # type: ignore[arg-type]
 
     return steps
+
+
+if __name__ == "__main__":
+    from contracts.settings import Settings
+
+    upgrade(Settings().database_url)

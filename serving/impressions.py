@@ -1,12 +1,13 @@
 """Impressions on their way to Kafka, off the response path: a bounded buffer, then files, never the request's time."""
 
+import fcntl
 import logging
 import os
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from contracts.errors import UnavailableError
@@ -55,9 +56,8 @@ class ImpressionLog:
         """Takes over what a dead process left, and begins to send."""
         self._directory.mkdir(parents=True, exist_ok=True)
         for orphan in self._directory.glob("*.sending.*"):
-            if not alive(int(orphan.suffix[1:])):
-                with suppress(FileNotFoundError):  # another worker was quicker
-                    orphan.rename(orphan.with_name(orphan.name.split(".")[0] + ".spilled"))
+            with claimed(orphan, orphan.with_name(orphan.name.split(".")[0] + ".spilled")):
+                pass
         self._thread.start()
 
     def offer(self, rows: Rows) -> None:
@@ -141,18 +141,16 @@ class ImpressionLog:
     def _send_spilled(self) -> None:
         for path in self._oldest_first():
             mine = path.with_name(f"{path.stem}.sending.{os.getpid()}")
-            try:
-                path.rename(mine)
-            except FileNotFoundError:
-                continue
-            lines = mine.read_bytes().splitlines()
-            records: list[Record] = [(Impression.from_payload(line).user_id.encode(), line) for line in lines]
-            try:
-                self._kafka.append(IMPRESSIONS, records)
-            except UnavailableError:
-                mine.rename(path)
-                return
-            mine.unlink()
+            with claimed(path, mine) as lines:
+                if lines is None:
+                    continue
+                records: list[Record] = [(Impression.from_payload(line).user_id.encode(), line) for line in lines]
+                try:
+                    self._kafka.append(IMPRESSIONS, records)
+                except UnavailableError:
+                    mine.rename(path)
+                    return
+                mine.unlink()
             self._count(SENT, len(records))
             if self._stopping.is_set() or self.depth:
                 return
@@ -163,6 +161,26 @@ class ImpressionLog:
         self._thread.join(seconds)
         while batch := self._take():
             self._deliver(batch)
+
+
+@contextmanager
+def claimed(path: Path, mine: Path) -> Iterator[list[bytes] | None]:
+    """Renames a file of impressions to ``mine`` and gives its lines; None where another process has it. The claim is a
+    lock, which ends with its process: gateways that share the folder may not see each other's process numbers."""
+    with ExitStack() as held:
+        yield _claim(path, mine, held)
+
+
+def _claim(path: Path, mine: Path, held: ExitStack) -> list[bytes] | None:
+    try:
+        file = held.enter_context(path.open("rb"))
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(file.fileno()).st_ino != path.stat().st_ino:  # rewritten since it was opened
+            return None
+        path.rename(mine)
+    except (BlockingIOError, FileNotFoundError):
+        return None
+    return file.read().splitlines()
 
 
 def alive(pid: int) -> bool:

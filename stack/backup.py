@@ -1,6 +1,6 @@
 """What cannot be rebuilt, in one folder: databases, releases, MLflow's artefacts, the issuer's keys and clients, the
-erasures asked for, the rules. The lake and Kafka have copies of their own kind; Redis is filled again by an export and
-``headwater stream replay``.
+erasures asked for, the rules with those of arms. The lake and Kafka have copies of their own kind; Redis is filled
+again by an export and ``headwater stream replay``.
 """
 
 import json
@@ -31,7 +31,7 @@ CONTENTS: Final = "backup.json"
 """Written last: a folder without it is no backup."""
 
 OURS: Final = "headwater"
-FOLDERS: Final = ("mlflow/artifacts", "issuer", "erasures")
+FOLDERS: Final = ("mlflow/artifacts", "issuer", "erasures", "rules")
 RULES: Final = "rules.yaml"
 
 

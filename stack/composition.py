@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from serving.auth.clients import Clients
-from serving.auth.scopes import EVENTS_WRITE, RECOMMENDATIONS_READ
+from serving.auth.scopes import STOREFRONT_SCOPES
 from stack.server import Server
 from stack.servers.airflow import AirflowSite, airflow_servers
 from stack.servers.headwater import console, consumer, gateway, model_server, storefront
@@ -66,10 +66,11 @@ def _consumer(settings: "Settings", host: str, variables: dict[str, str]) -> Ser
 
 def _storefront_secret(settings: "Settings") -> dict[str, str]:
     """What the storefront gets its tokens with from the embedded issuer: a client that may do what its page does."""
-    if settings.storefront_client_secret or not settings.embedded_issuer:
+    if not settings.embedded_issuer:
         return {}
-    scopes = (RECOMMENDATIONS_READ, EVENTS_WRITE)
-    client = Clients(settings.home / "issuer" / "clients.json").register(settings.storefront_client_id, scopes)
+    client = Clients(settings.home / "issuer" / "clients.json").register(
+        settings.storefront_client_id, STOREFRONT_SCOPES, settings.storefront_client_secret
+    )
     return {"HEADWATER_STOREFRONT_CLIENT_SECRET": client.client_secret}
 
 

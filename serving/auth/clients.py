@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from contracts.errors import InvalidInputError
@@ -37,16 +37,18 @@ class Clients:
             self.register(DEFAULT_CLIENT, SCOPES)
         return self._read()
 
-    def register(self, client_id: str, scopes: tuple[str, ...]) -> Client:
-        """The client of that id: as the file has it, else added with a random secret. Processes that do so at once
-        agree on one secret. Raises InvalidInputError."""
+    def register(self, client_id: str, scopes: tuple[str, ...], secret: str = "") -> Client:
+        """The client of that id: as the file has it, else added with a random secret. A ``secret`` that is given takes
+        the place of either. Processes that do so at once agree on one secret. Raises InvalidInputError."""
         with self._alone():
             exists = self._path.exists()
             known = self._read() if exists else {}
             wanted = {client_id: scopes} if exists else {DEFAULT_CLIENT: SCOPES, client_id: scopes}
             new = {one: Client(one, secrets.token_urlsafe(32), its) for one, its in wanted.items() if one not in known}
+            if secret and (known | new)[client_id].client_secret != secret:
+                new[client_id] = replace((known | new)[client_id], client_secret=secret)
             if new:
-                self._write([*known.values(), *new.values()])
+                self._write((known | new).values())
         return (known | new)[client_id]
 
     def authenticate(self, client_id: str, client_secret: str) -> Client | None:

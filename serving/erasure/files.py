@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from serving.impressions import claimed
+
 
 def erase_from_tables(folder: Path, column: str, value: str) -> int:
     """Rewrites every Parquet file under ``folder`` without the rows whose ``column`` is ``value``. Returns how many
@@ -33,17 +35,15 @@ def erase_from_lines(folder: Path, key: str, value: str) -> int:
     removed = 0
     for path in sorted(folder.glob("*.spilled")):
         mine = path.with_name(f"{path.stem}.sending.{os.getpid()}")
-        try:
-            path.rename(mine)
-        except FileNotFoundError:
-            continue
-        lines = mine.read_bytes().splitlines()
-        kept = [line for line in lines if orjson.loads(line).get(key) != value]
-        removed += len(lines) - len(kept)
-        partial = _beside(path)
-        partial.write_bytes(b"".join(line + b"\n" for line in kept))
-        partial.rename(path)
-        mine.unlink()
+        with claimed(path, mine) as lines:
+            if lines is None:
+                continue
+            kept = [line for line in lines if orjson.loads(line).get(key) != value]
+            removed += len(lines) - len(kept)
+            partial = _beside(path)
+            partial.write_bytes(b"".join(line + b"\n" for line in kept))
+            partial.rename(path)
+            mine.unlink()
     return removed
 
 

@@ -7,6 +7,8 @@ import sys
 import uvicorn
 
 from contracts.settings import Settings
+from serving.auth.clients import Clients
+from serving.auth.scopes import STOREFRONT_SCOPES
 from serving.gateway.open_files import raise_limit
 
 GRACE_SECONDS = 10
@@ -17,9 +19,18 @@ CONNECTIONS = 4096
 """Connections that a worker keeps; more wait in the listen queue."""
 
 
+def register_storefront(settings: Settings) -> None:
+    """Lets the embedded issuer know the storefront by the secret that a person gave both."""
+    if settings.embedded_issuer and settings.storefront_client_secret:
+        Clients(settings.home / "issuer" / "clients.json").register(
+            settings.storefront_client_id, STOREFRONT_SCOPES, settings.storefront_client_secret
+        )
+
+
 def main() -> int:
     settings = Settings()
     raise_limit()
+    register_storefront(settings)
     folder = settings.home / "gateway" / "metrics"
     for of_workers in (folder, settings.home / "gateway" / "workers"):
         shutil.rmtree(of_workers, ignore_errors=True)

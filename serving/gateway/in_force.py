@@ -99,7 +99,7 @@ class ReleaseKeeper:
 
     @property
     def refused(self) -> frozenset[str]:
-        """Releases that the pointers name and that may not be served."""
+        """Releases that pointers and running experiments name and that may not be served."""
         return frozenset(self._refused)
 
     def poll(self) -> None:
@@ -109,16 +109,18 @@ class ReleaseKeeper:
         running = self._read_running()
         with self._building:
             current = self._current
+            named = release_ids(pointers, running)
+            self._refused = {one: seen for one, seen in self._refused.items() if seen == pointers and one in named}
+            metrics.REFUSED.set(len(self._refused))
             if current is not None and (current.pointers, current.running) == (pointers, running):
-                self._refused = {}
                 return
             loaded = {}
-            self._refused = {one: seen for one, seen in self._refused.items() if seen == pointers}
-            for release_id in release_ids(pointers, running):
+            for release_id in named:
                 known = current.loaded.get(release_id) if current else None
                 found = known or self._load(release_id, pointers)
                 if found is not None:
                     loaded[release_id] = found
+            metrics.REFUSED.set(len(self._refused))
             if pointers.get(CHAMPION) not in loaded:
                 return
             version = self._catalogue.version

@@ -20,6 +20,11 @@ RELEASE = Gauge(
     "headwater_release_info", "1 for a release in force", ["pointer", "release"], multiprocess_mode="livemax"
 )
 RELEASE_REFUSED = Counter("headwater_releases_refused_total", "Releases that could not be put in force", ["release"])
+REFUSED = Gauge(
+    "headwater_refused_releases",
+    "Releases that pointers and experiments name and that may not be served",
+    multiprocess_mode="livemax",
+)
 LIMITED = Counter("headwater_rate_limited_total", "Requests refused by a rate limit", ["kind"])
 LIMIT_FALLBACK = Counter("headwater_rate_limit_fallback_total", "Limits checked in the process because Redis was down")
 _ARM = ["release", "experiment", "arm"]

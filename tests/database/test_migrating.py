@@ -1,5 +1,8 @@
 """The schema comes from one call, as often and from as many processes as one likes."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +73,15 @@ def test_rows_of_the_first_schema_are_all_there_after_the_upgrade(empty_database
     engine.dispose()
     assert kept == pointers
     assert [{name: value for name, value in row.items() if name != "id"} for row in told] == audit
+    assert set(found) == {*METADATA.tables, VERSION_TABLE}
+
+
+def test_the_command_migrates_the_database_of_the_settings(empty_database: str, tmp_path: Path) -> None:
+    own = {"HEADWATER_DATABASE_URL": empty_database, "HEADWATER_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "database.migrate"], env=os.environ | own, check=True)
+    engine = connect(empty_database)
+    found = columns(engine)
+    engine.dispose()
     assert set(found) == {*METADATA.tables, VERSION_TABLE}
 
 

@@ -136,9 +136,33 @@ def test_a_release_that_may_not_be_served_is_refused_and_the_old_one_goes_on(
     world.point(THIRD)
     wait_until(lambda: THIRD in gateway.gateway.keeper.refused)
     assert gateway.recommend("u")["release"] == before
+    wait_until(lambda: refused_releases(gateway) == 1)
     world.point(before)
     wait_until(lambda: THIRD not in gateway.gateway.keeper.refused)
+    assert refused_releases(gateway) == 0
     shutil.rmtree(bad, ignore_errors=True)
+
+
+def test_a_challenger_that_may_not_be_served_stays_refused_while_it_is_named(
+    gateway: RunningGateway, world: World
+) -> None:
+    before = gateway.gateway.keeper.current.pointers["champion"]
+    world.publish(THIRD, features={"user_actions_7d": 99})
+    world.point(THIRD, "challenger")
+    wait_until(lambda: gateway.gateway.keeper.current.pointers.get("challenger") == THIRD)
+    for _ in range(3):
+        gateway.gateway.keeper.poll()
+        assert THIRD in gateway.gateway.keeper.refused
+        assert refused_releases(gateway) == 1
+    assert gateway.recommend("u")["release"] == before
+    world.point(None, "challenger")
+    wait_until(lambda: refused_releases(gateway) == 0)
+    shutil.rmtree(world.configuration.releases / THIRD)
+
+
+def refused_releases(gateway: RunningGateway) -> float:
+    (line,) = (one for one in gateway.client.get("/metrics").text.splitlines() if one.startswith("headwater_refused_"))
+    return float(line.rpartition(" ")[2])
 
 
 def test_two_arms_are_served_by_two_releases(gateway: RunningGateway, world: World) -> None:

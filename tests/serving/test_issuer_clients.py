@@ -34,6 +34,17 @@ def test_a_client_is_added_to_those_that_a_person_wrote(tmp_path: Path) -> None:
     assert path.stat().st_mtime_ns == written
 
 
+def test_a_secret_that_is_given_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "clients.json"
+    random = Clients(path).register("shop", (EVENTS_WRITE,))
+    assert Clients(path).register("shop", SCOPES, "given").scopes == (EVENTS_WRITE,)
+    assert Clients(path).authenticate("shop", "given") is not None
+    assert Clients(path).authenticate("shop", random.client_secret) is None
+    assert Clients(path).register("till", (EVENTS_WRITE,), "of the till").client_secret == "of the till"
+    assert list(Clients(path).all()) == [DEFAULT_CLIENT, "shop", "till"]
+    assert Clients(path).register("shop", SCOPES).client_secret == "given"
+
+
 def test_a_file_that_cannot_be_understood_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "clients.json"
     path.write_text("[{]")

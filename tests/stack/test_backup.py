@@ -23,6 +23,12 @@ from tests.releases.releases import published
 ID = "r00000000000a"
 WHO = {"who": "ann", "why": "test"}
 HOST = "127.0.0.1"
+FILES = {
+    "rules.yaml": "rules: []",
+    "rules/fewer-repeats.yaml": "rules: [] # of an arm",
+    "issuer/key.pem": "k",
+    "mlflow/artifacts/1/page.html": "<p>",
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +58,7 @@ def lived(settings: Settings) -> Settings:
     Pointers(engine).move(CHAMPION, ID, 0, **WHO)
     engine.dispose()
     mlflow(settings, "CREATE TABLE IF NOT EXISTS runs (name TEXT)", "TRUNCATE runs", "INSERT INTO runs VALUES ('one')")
-    for path, text in (("rules.yaml", "rules: []"), ("issuer/key.pem", "k"), ("mlflow/artifacts/1/page.html", "<p>")):
+    for path, text in FILES.items():
         (settings.home / path).parent.mkdir(parents=True, exist_ok=True)
         (settings.home / path).write_text(text)
     return settings
@@ -81,7 +87,7 @@ def test_what_is_lost_comes_back(lived: Settings, tmp_path: Path) -> None:
     mlflow(lived, "SELECT name FROM runs")
     ReleaseStore(elsewhere.releases).verify(ID)
     assert (elsewhere.home / "models" / "ranker" / str(int(ID[1:], 16)) / "saved_model.pb").is_file()
-    for path in ("rules.yaml", "issuer/key.pem", "mlflow/artifacts/1/page.html"):
+    for path in FILES:
         assert (elsewhere.home / path).read_text() == (lived.home / path).read_text()
 
 

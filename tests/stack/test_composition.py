@@ -75,6 +75,12 @@ def test_the_storefront_gets_a_client_of_the_embedded_issuer(tmp_path: Path) -> 
         assert client.scopes == (RECOMMENDATIONS_READ, EVENTS_WRITE)
 
 
+def test_the_embedded_issuer_knows_a_secret_that_was_set(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, port_base=23000, storefront_client_secret="own")
+    assert servers_of(settings)["storefront"].environment["HEADWATER_STOREFRONT_CLIENT_SECRET"] == "own"
+    assert Clients(tmp_path / "issuer" / "clients.json").authenticate("storefront", "own") is not None
+
+
 def test_an_outside_issuer_has_clients_of_its_own(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, port_base=23000, issuer="https://login.example", storefront_client_secret="own")
     storefront = servers_of(settings)["storefront"]
