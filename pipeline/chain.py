@@ -90,6 +90,7 @@ class Chain:
             user=state.row or UserRow(request.user_id),
             stages=tuple(reports),
             degraded=tuple(dict.fromkeys(degraded)),
+            candidates={name: len(proposal.rows) for name, proposal in state.proposals.items()},
         )
 
     @staticmethod

@@ -107,7 +107,7 @@ class Answer:
     """The items in order and everything said about how they came to be.
 
     ``experiment`` and ``arm`` are None when the user is in none. ``degraded`` names the stages and sources that used
-    their fallback, in the order they ran.
+    their fallback, in the order they ran. ``candidates`` counts what each source named.
     """
 
     request: Request
@@ -118,3 +118,4 @@ class Answer:
     user: UserRow
     stages: tuple[StageReport, ...]
     degraded: tuple[str, ...]
+    candidates: Mapping[str, int] = field(default_factory=dict)

@@ -13,7 +13,7 @@ _BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.
 REQUESTS = Counter("headwater_requests_total", "Answers by route, method and status code", ["route", "method", "code"])
 LATENCY = Histogram("headwater_request_seconds", "Time to answer", ["route"], buckets=_BUCKETS)
 STAGES = Histogram("headwater_stage_seconds", "Time in a stage of the chain", ["stage"], buckets=_BUCKETS)
-CANDIDATES = Counter("headwater_candidates_total", "Items answered, by a source that named them", ["source"])
+CANDIDATES = Counter("headwater_candidates_total", "Candidates, by the source that named them", ["source"])
 DEGRADED = Counter("headwater_degraded_total", "Stages that used their fallback", ["stage"])
 FEATURES = Counter("headwater_user_rows_total", "User rows read, by state: fresh, stale, missing", ["state"])
 RELEASE = Gauge(

@@ -192,9 +192,8 @@ class Gateway:
             metrics.STAGES.labels(stage.stage).observe(stage.milliseconds / 1000)
         for name in answer.degraded:
             metrics.DEGRADED.labels(name).inc()
-        for item in answer.items:
-            for source in item.sources:
-                metrics.CANDIDATES.labels(source).inc()
+        for source, count in answer.candidates.items():
+            metrics.CANDIDATES.labels(source).inc(count)
         return answer
 
     @property

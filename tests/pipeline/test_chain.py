@@ -88,6 +88,9 @@ def test_every_stage_reports_in_the_declared_order() -> None:
     assert all(report.milliseconds >= 0 and report.fault is None for report in answer.stages)
     assert (answer.release, answer.experiment, answer.arm) == ("r000000000001", "e1", "variant")
     assert answer.degraded == ()
+    assert answer.candidates["popular"] > len(answer.items)
+    note = " ".join(f"{name}:{count}" for name, count in answer.candidates.items())
+    assert note == answer.stages[3].note
     assert [item.position for item in answer.items] == list(range(1, 11))
 
 

@@ -245,6 +245,16 @@ def test_an_erased_user_is_unknown_at_once(gateway: RunningGateway, acted: Acted
     assert gateway.get("/v1/users/somebody/erasure").status_code == 404
 
 
+def test_the_candidates_of_each_source_are_counted_not_the_items_answered(gateway: RunningGateway) -> None:
+    def counted() -> float:
+        lines = gateway.client.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith('headwater_candidates_total{source="p'))
+
+    before = counted()
+    gateway.recommend("nobody", count=1)
+    assert counted() - before > 10
+
+
 def test_metrics_and_health_need_no_token(gateway: RunningGateway) -> None:
     assert gateway.client.get("/healthz").status_code == 200
     ready = gateway.client.get("/readyz").json()
