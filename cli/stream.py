@@ -9,6 +9,7 @@ import redis
 import typer
 
 from contracts.errors import HeadwaterError
+from contracts.events import DeadLetter
 from contracts.settings import Settings
 
 app = typer.Typer(help="Run the lake sink, replay events, look at dead letters.", no_args_is_help=True)
@@ -130,7 +131,12 @@ def list_letters(as_json: Json = False) -> None:
         typer.echo(json.dumps([letter.model_dump(mode="json") for letter in pending]))
         return
     for letter in pending:
-        typer.echo(f"{letter.topic}:{letter.partition}:{letter.offset}  {letter.reason}  {letter.payload[:120]!r}")
+        typer.echo(f"{letter.topic}:{letter.partition}:{letter.offset}  {letter.reason}  {_shown(letter)}")
+
+
+def _shown(letter: DeadLetter) -> str:
+    begun = letter.kept[:120].decode(errors="backslashreplace")
+    return f"{begun!r}{' (truncated)' if letter.truncated else ''}"
 
 
 @letters.command("retry")
@@ -142,9 +148,17 @@ def retry_letters() -> None:
     try:
         box = DeadLetterBox(settings.kafka_bootstrap, settings.topic_prefix)
         try:
-            count = box.retry()
+            retried = box.retry()
         finally:
             box.close()
     except HeadwaterError as error:
         raise fail(error) from error
-    typer.echo(f"{count} sent again")
+    typer.echo(f"{retried.sent} sent again")
+    for letter in retried.lost:
+        typer.echo(
+            f"{letter.topic}:{letter.partition}:{letter.offset} was too large to keep and has left its topic: "
+            "its writer must send it again",
+            err=True,
+        )
+    if retried.lost:
+        raise typer.Exit(1)
