@@ -74,7 +74,7 @@ def replay(
     typer.echo(f"{report.users} users from {report.from_lake} rows of the lake and {report.from_kafka} messages")
     typer.echo(
         f"live differed in: history {comparison.history}, counters {comparison.counters}, seen {comparison.seen}, "
-        f"missing {comparison.missing}; vectors by at most {comparison.vector:.2g}"
+        f"missing {comparison.missing}, live only {comparison.lost}; vectors by at most {comparison.vector:.2g}"
     )
     typer.echo("swapped" if not no_swap else "nothing was changed")
 
