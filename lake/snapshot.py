@@ -41,9 +41,11 @@ def dataset(snapshot: DeltaTable, days: Days | None = None) -> ds.Dataset:
     return snapshot.to_pyarrow_dataset(file_pruning_predicate=between(snapshot, days), filesystem=own)
 
 
-def read(snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None) -> pa.Table:
-    """Rows of the ``days``; all columns as stored when ``columns`` is None."""
-    return dataset(snapshot, days).to_table(columns=None if columns is None else list(columns))
+def read(
+    snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None, condition: pc.Expression | None = None
+) -> pa.Table:
+    """Rows of the ``days`` for which ``condition`` holds; all columns as stored when ``columns`` is None."""
+    return dataset(snapshot, days).to_table(columns=None if columns is None else list(columns), filter=condition)
 
 
 def _with_day(rows: pa.Table) -> pa.Table:
