@@ -56,11 +56,16 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Rebuild the online state from lake and Kafka beside the live one, compare the two, then swap."""
+    from serving.erasure.ledger import Ledger
+    from serving.erasure.online import remember_waiting
     from streaming.jobs import replay as run
 
     moments = [moment.replace(tzinfo=UTC) if moment else None for moment in (start, end)]
+    settings = Settings()
     try:
-        report, comparison = run(Settings(), moments[0], moments[1], swapping=not no_swap, say=say)
+        with redis.Redis.from_url(settings.redis_url) as client:
+            remember_waiting(client, Ledger(settings.home / "erasures"))
+        report, comparison = run(settings, moments[0], moments[1], swapping=not no_swap, say=say)
     except (HeadwaterError, redis.RedisError) as error:
         raise fail(error) from error
     found = {

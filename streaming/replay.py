@@ -23,13 +23,14 @@ from contracts.events import ACTION_CODES, Action
 from contracts.topics import EVENTS
 from feature_repo import activity, seen
 from feature_repo.activity import Happening, event_key, milliseconds
+from feature_repo.erased import erased_until
 from feature_repo.redis_reader import StateRow, read_states
 from feature_repo.redis_state import change_users, folding
 from lake.store import Lake
 from streaming.namespace import user_ids
 from streaming.partition_state import Progress, TrendingDelta, read_marks, write_trending
 from streaming.processor import Batch, Processor
-from streaming.records import Record, decode
+from streaming.records import Record, decode, erased
 from streaming.towers import Tower
 from streaming.vectors import VectorWriter
 
@@ -61,11 +62,13 @@ def within(start: datetime | None, end: datetime | None) -> Within:
 
 def _lake_records(lake: Lake) -> Iterator[tuple[Record, int, int]]:
     """Every interaction as a record, with partition and offset of the stream (-1 when it came another way)."""
-    columns = ["event_id", "user_id", "item_id", "action", "timestamp", "source", "origin"]
+    columns = ["event_id", "user_id", "item_id", "action", "source", "origin"]
     for batch in lake.scan("interactions"):
-        times = pc.cast(batch["timestamp"], "int64").to_pylist()
-        rows = zip(*(batch[name].to_pylist() for name in columns if name != "timestamp"), times, strict=True)
-        for event_id, user_id, item_id, action, source, origin, micros in rows:
+        times = pc.cast(batch["timestamp"], "int64")
+        came = pc.coalesce(pc.cast(batch["received_at"], "int64"), times)
+        texts = (batch[name].to_pylist() for name in columns)
+        rows = zip(*texts, times.to_pylist(), came.to_pylist(), strict=True)
+        for event_id, user_id, item_id, action, source, origin, micros, received in rows:
             topic, _, place = origin.rpartition(":")[0].rpartition(":")
             partition, offset = -1, -1
             if source == "stream" and topic == EVENTS.name:
@@ -73,7 +76,7 @@ def _lake_records(lake: Lake) -> Iterator[tuple[Record, int, int]]:
             happening = Happening(
                 micros // 1000, event_key(event_id), item_id, ACTION_CODES[Action(action)], partition, offset
             )
-            yield Record(user_id, happening, 0.0), partition, offset
+            yield Record(user_id, happening, received / 1e6), partition, offset
 
 
 def _folded(row: StateRow, happening: Happening) -> bool:
@@ -161,6 +164,8 @@ class Replay:
         )
         lost: list[tuple[Record, int]] = []
         while chunk := list(islice(later, AT_ONCE)):
+            until = erased_until(self._client, {record.user_id for record, _ in chunk})
+            chunk = [one for one in chunk if not erased(one[0], until)]
             lost += self._where(chunk, lambda row, happening: not _folded(row, happening))
         lost.sort(key=lambda one: one[0].happening)
         rest = iter(lost)
@@ -186,6 +191,8 @@ class Replay:
             raise ConflictError(f"another replay writes {self.namespace}; wait until it has ended")
 
     def _merge(self, records: Sequence[Record]) -> None:
+        until = erased_until(self._client, {record.user_id for record in records})
+        records = [record for record in records if not erased(record, until)]
         by_user: dict[str, list[Happening]] = {}
         for record in records:
             by_user.setdefault(record.user_id, []).append(record.happening)

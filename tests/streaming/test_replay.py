@@ -5,11 +5,13 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import redis
 
 from contracts.errors import InvalidInputError
 from contracts.topics import EVENTS
+from feature_repo.erased import digest, remember
 from feature_repo.redis_layout import encode_entity_key
 from feature_repo.redis_reader import read_trending, read_user
 from lake.store import Lake
@@ -162,3 +164,24 @@ def test_a_user_that_only_live_has_is_a_difference(
     client.delete(encode_entity_key(again.namespace, {"user_id": "u1"}))
     found = compare(client, topic_prefix, again.namespace)
     assert (found.lost, found.examples, found.equal) == (1, ["u1"], False)
+
+
+def test_a_replay_leaves_out_what_came_before_a_user_was_erased(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, tmp_path: Path
+) -> None:
+    gone = f"gone-{topic_prefix}"
+    lake = Lake(str(tmp_path))
+    older, imported = [event(n, user=gone) for n in range(3)], [event(n, user=gone) for n in range(3, 6)]
+    rows, _ = to_rows(FEEDS[0], [(e.to_payload(), n, 900) for n, e in enumerate([*older, *imported])])
+    sources = pa.array(["stream"] * 3 + ["import"] * 3)
+    rows = rows.set_column(rows.column_names.index("source"), "source", sources)
+    lake.merge("interactions", rows, TABLES["interactions"].key)
+    produce(kafka_bootstrap, topic_prefix, [event(n, user=gone) for n in range(6, 12)])
+    client = redis.Redis.from_url(redis_url)
+    remember(client, {digest(gone): event(9).received_at.timestamp()})
+    again = replaying(client, lake, kafka_bootstrap, topic_prefix)
+    again.run(within(None, None))
+    row = read_user(client, gone, project=again.namespace)
+    assert [act.item_id for act in row.activity.acts] == ["i10", "i11"]
+    trend = read_trending(client, EVENTS.partitions, lambda: START.timestamp(), project=again.namespace)
+    assert trend.keys() == {"i10", "i11"}
