@@ -9,6 +9,7 @@ import redis
 import typer
 
 from contracts.errors import HeadwaterError
+from contracts.events import DeadLetter
 from contracts.settings import Settings
 
 app = typer.Typer(help="Run the lake sink, replay events, look at dead letters.", no_args_is_help=True)
@@ -55,11 +56,16 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Rebuild the online state from lake and Kafka beside the live one, compare the two, then swap."""
+    from serving.erasure.ledger import Ledger
+    from serving.erasure.online import remember_waiting
     from streaming.jobs import replay as run
 
     moments = [moment.replace(tzinfo=UTC) if moment else None for moment in (start, end)]
+    settings = Settings()
     try:
-        report, comparison = run(Settings(), moments[0], moments[1], swapping=not no_swap, say=say)
+        with redis.Redis.from_url(settings.redis_url) as client:
+            remember_waiting(client, Ledger(settings.home / "erasures"))
+        report, comparison = run(settings, moments[0], moments[1], swapping=not no_swap, say=say)
     except (HeadwaterError, redis.RedisError) as error:
         raise fail(error) from error
     found = {
@@ -73,7 +79,7 @@ def replay(
     typer.echo(f"{report.users} users from {report.from_lake} rows of the lake and {report.from_kafka} messages")
     typer.echo(
         f"live differed in: history {comparison.history}, counters {comparison.counters}, seen {comparison.seen}, "
-        f"missing {comparison.missing}; vectors by at most {comparison.vector:.2g}"
+        f"missing {comparison.missing}, live only {comparison.lost}; vectors by at most {comparison.vector:.2g}"
     )
     typer.echo("swapped" if not no_swap else "nothing was changed")
 
@@ -130,7 +136,12 @@ def list_letters(as_json: Json = False) -> None:
         typer.echo(json.dumps([letter.model_dump(mode="json") for letter in pending]))
         return
     for letter in pending:
-        typer.echo(f"{letter.topic}:{letter.partition}:{letter.offset}  {letter.reason}  {letter.payload[:120]!r}")
+        typer.echo(f"{letter.topic}:{letter.partition}:{letter.offset}  {letter.reason}  {_shown(letter)}")
+
+
+def _shown(letter: DeadLetter) -> str:
+    begun = letter.kept[:120].decode(errors="backslashreplace")
+    return f"{begun!r}{' (truncated)' if letter.truncated else ''}"
 
 
 @letters.command("retry")
@@ -142,9 +153,17 @@ def retry_letters() -> None:
     try:
         box = DeadLetterBox(settings.kafka_bootstrap, settings.topic_prefix)
         try:
-            count = box.retry()
+            retried = box.retry()
         finally:
             box.close()
     except HeadwaterError as error:
         raise fail(error) from error
-    typer.echo(f"{count} sent again")
+    typer.echo(f"{retried.sent} sent again")
+    for letter in retried.lost:
+        typer.echo(
+            f"{letter.topic}:{letter.partition}:{letter.offset} was too large to keep and has left its topic: "
+            "its writer must send it again",
+            err=True,
+        )
+    if retried.lost:
+        raise typer.Exit(1)

@@ -1,7 +1,9 @@
 """What users did: the event on the wire and the interaction in the lake."""
 
+import base64
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final, Self
 
 from pydantic import Field
 
@@ -18,6 +20,9 @@ class Action(StrEnum):
 
 ACTION_CODES = {Action.VIEW: 1, Action.CLICK: 2, Action.PURCHASE: 3}
 """Dense codes for models; 0 is padding. Never renumber: released models depend on them."""
+
+TEXT: Final = "utf-8"
+BASE64: Final = "base64"
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -74,8 +79,15 @@ class QuarantinedRow(Row):
     import_id: str
 
 
+KEPT_PAYLOAD_BYTES = 128 * 1024
+"""What a dead letter keeps of a message. Escaped as JSON it may take six times as much, and a producer sends 1 MiB."""
+
+
 class DeadLetter(Row):
-    """A message that the stream could not process, kept with the reason so that it can be retried."""
+    """A message that the stream could not process, kept with the reason so that it can be retried.
+
+    ``payload`` is text, or base64 where ``encoding`` says so. A ``truncated`` one holds only the message's beginning.
+    """
 
     reason: str
     topic: str
@@ -83,3 +95,29 @@ class DeadLetter(Row):
     offset: int
     payload: str
     failed_at: Instant
+    encoding: str = TEXT
+    truncated: bool = False
+
+    @classmethod
+    def of(cls, message: bytes, reason: str, topic: str, partition: int, offset: int, failed_at: datetime) -> Self:
+        """The letter that keeps ``message``, as far as one message of Kafka can hold it."""
+        kept = message[:KEPT_PAYLOAD_BYTES]
+        try:
+            payload, encoding = kept.decode(), TEXT
+        except UnicodeDecodeError:
+            payload, encoding = base64.b64encode(kept).decode(), BASE64
+        return cls(
+            reason=reason,
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            payload=payload,
+            failed_at=failed_at,
+            encoding=encoding,
+            truncated=len(kept) < len(message),
+        )
+
+    @property
+    def kept(self) -> bytes:
+        """The bytes of the message, or its first ones where it is truncated."""
+        return base64.b64decode(self.payload) if self.encoding == BASE64 else self.payload.encode()

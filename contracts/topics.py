@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 DAY_MS = 86_400_000
 
+SEGMENT_MS = DAY_MS
+"""Messages are deleted a segment at a time, when its last one is past retention: so long after the first."""
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -26,3 +29,6 @@ CATALOGUE = Topic("catalogue", partitions=1, retention_ms=-1, compacted=True)
 DEAD_LETTERS = Topic("dead-letters", partitions=1, retention_ms=30 * DAY_MS)
 
 TOPICS = (EVENTS, IMPRESSIONS, CONFIRMATIONS, CATALOGUE, DEAD_LETTERS)
+
+LONGEST_KEPT_SECONDS = (max(topic.retention_ms for topic in TOPICS if not topic.compacted) + SEGMENT_MS) / 1000
+"""After this long no broker holds a message of before, but for a compacted topic's, which name no user."""

@@ -66,23 +66,24 @@ def attribute(connection: duckdb.DuckDBPyConnection, experiment: str, hours: int
     events after the first exposure belong to no impression of it."""
     arm = "team" if interleaved else "arm"
     connection.execute(
-        "CREATE TABLE events AS SELECT event_id, any_value(request_id) AS request_id, any_value(user_id) AS user_id, "
+        "CREATE TABLE events AS SELECT event_id, user_id, any_value(request_id) AS request_id, "
         "any_value(item_id) AS item_id, any_value(action) AS action, any_value(value) AS value, min(moment) AS moment "
-        "FROM done WHERE action IN ('click', 'purchase') AND user_id IN (SELECT user_id FROM exposed) GROUP BY event_id"
+        "FROM done WHERE action IN ('click', 'purchase') AND user_id IN (SELECT user_id FROM exposed) "
+        "GROUP BY user_id, event_id"
     )
     connection.execute(
-        "CREATE TABLE by_request AS SELECT event_id, any_value(seen.moment) AS shown_moment, "
+        "CREATE TABLE by_request AS SELECT user_id, event_id, any_value(seen.moment) AS shown_moment, "
         f"any_value(experiment) AS experiment, any_value({arm}) AS arm "
-        "FROM seen JOIN events USING (request_id, item_id, user_id) GROUP BY event_id"
+        "FROM seen JOIN events USING (request_id, item_id, user_id) GROUP BY user_id, event_id"
     )
-    connection.execute("CREATE TABLE unmatched AS SELECT * FROM events ANTI JOIN by_request USING (event_id)")
+    connection.execute("CREATE TABLE unmatched AS SELECT * FROM events ANTI JOIN by_request USING (user_id, event_id)")
     connection.execute(
         f"CREATE TABLE near AS SELECT user_id, item_id, moment, request_id, {arm} AS arm FROM seen "
         f"SEMI JOIN unmatched USING (user_id, item_id) WHERE experiment = '{experiment}'"
     )
     connection.execute(
-        "CREATE TABLE attributed AS SELECT exposed.uid, exposed.entered, exposed.place, found.* EXCLUDE (user_id, arm) "
-        "FROM (SELECT events.*, shown_moment, arm FROM events JOIN by_request USING (event_id) "
+        "CREATE TABLE attributed AS SELECT exposed.uid, exposed.entered, exposed.place, found.* EXCLUDE (arm) "
+        "FROM (SELECT events.*, shown_moment, arm FROM events JOIN by_request USING (user_id, event_id) "
         f"WHERE experiment = '{experiment}' UNION ALL BY NAME "
         "SELECT unmatched.* REPLACE (near.request_id AS request_id), near.moment AS shown_moment, near.arm "
         "FROM unmatched ASOF JOIN near ON unmatched.user_id = near.user_id AND unmatched.item_id = near.item_id "
@@ -96,7 +97,7 @@ def attribute(connection: duckdb.DuckDBPyConnection, experiment: str, hours: int
         "SELECT uid, entered, place, action, moment, shown_moment, value FROM attributed WHERE action = 'purchase'"
     )
     later = (
-        "SELECT event_id FROM events SEMI JOIN exposed ON events.user_id = exposed.user_id "
-        "AND events.moment >= exposed.entered ANTI JOIN attributed USING (event_id)"
+        "SELECT user_id, event_id FROM events SEMI JOIN exposed ON events.user_id = exposed.user_id "
+        "AND events.moment >= exposed.entered ANTI JOIN attributed USING (user_id, event_id)"
     )
     return int(connection.execute(f"SELECT count(*) FROM ({later})").fetchall()[0][0])

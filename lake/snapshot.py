@@ -41,20 +41,33 @@ def dataset(snapshot: DeltaTable, days: Days | None = None) -> ds.Dataset:
     return snapshot.to_pyarrow_dataset(file_pruning_predicate=between(snapshot, days), filesystem=own)
 
 
-def read(snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None) -> pa.Table:
-    """Rows of the ``days``; all columns as stored when ``columns`` is None."""
-    return dataset(snapshot, days).to_table(columns=None if columns is None else list(columns))
+def read(
+    snapshot: DeltaTable, columns: Sequence[str] | None, days: Days | None, condition: pc.Expression | None = None
+) -> pa.Table:
+    """Rows of the ``days`` for which ``condition``, on some of the ``columns``, holds; all columns as stored when
+    ``columns`` is None."""
+    whole = dataset(snapshot, days)
+    if condition is None:
+        return whole.to_table(columns=None if columns is None else list(columns))
+    names = whole.schema.names if columns is None else columns
+    return filtered(whole, condition, names, names).read_all()
 
 
-def filtered(whole: ds.Dataset, condition: pc.Expression, columns: Sequence[str]) -> pa.RecordBatchReader:
+def filtered(
+    whole: ds.Dataset, condition: pc.Expression, columns: Sequence[str], needed: Sequence[str] | None = None
+) -> pa.RecordBatchReader:
     """The ``columns`` of the rows for which ``condition`` holds, as a stream; files that cannot hold any are left out.
+    ``needed`` are those and the ones that the condition asks for, default all.
 
     The rows are looked at once they are read. Arrow would compare the condition with the statistics inside the files
     too, and cannot compare a list of ids with those of a file that ``delete`` wrote: deltalake 1 writes string views.
     """
     part = ds.FileSystemDataset(list(whole.get_fragments(condition)), whole.schema, whole.format)
     schema = pa.schema([whole.schema.field(name) for name in columns])
-    batches = (batch.filter(condition).select(columns) for batch in part.scanner().to_reader())
+    batches = (
+        batch.filter(condition).select(columns)
+        for batch in part.scanner(columns=list(needed) if needed else None).to_reader()
+    )
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 

@@ -37,6 +37,10 @@ def _committed(snapshot: DeltaTable, application: str) -> int:
     return -1 if version is None else int(version)
 
 
+def _around(days: Days, apart: int) -> Days:
+    return days[0] - timedelta(days=apart), days[1] + timedelta(days=apart)
+
+
 class Lake:
     """The lake under ``root``, a folder or ``s3://bucket/prefix``.
 
@@ -184,16 +188,23 @@ class Lake:
     def merge(self, table: str, rows: pa.Table, key: Sequence[str]) -> int:
         """Inserts the rows whose ``key`` columns are not in the table yet; the first of equal keys wins.
 
-        Partitioned tables look for the key between the rows' first and last day. Returns the number inserted. Two
-        merges at once never insert one key twice: the one that commits later looks again.
+        Partitioned tables look for the key between the rows' first and last day, and around them as far as the table
+        says. Returns the number inserted. Two merges at once never insert one key twice: the one that commits later
+        looks again.
         """
         rows = first_of_each(conform(table, rows), key)
         if not rows.num_rows:
             return 0
         span = pc.min_max(rows[DAY]).as_py() if DAY in rows.column_names else None
         days = (span["min"], span["max"]) if span else None
+        name = key[-1]
         return self.insert(
-            table, rows.schema, lambda existing: missing_from(rows, existing, key).to_reader(), key, days
+            table,
+            rows.schema,
+            lambda existing: missing_from(rows, existing, key).to_reader(),
+            key,
+            days,
+            among=pc.field(name).isin(pc.unique(rows[name])) if days else None,
         )
 
     def insert(
@@ -203,14 +214,18 @@ class Lake:
         missing_from: Callable[[pa.Table], pa.RecordBatchReader],
         key: Sequence[str],
         days: Days | None = None,
+        *,
+        among: pc.Expression | None = None,
     ) -> int:
-        """Merge of a stream in ``schema``: ``missing_from`` gets the ``key`` columns of the table's rows (of ``days``)
-        and returns the rows to be added. It is called again when another writer was quicker.
+        """Merge of a stream in ``schema``: ``missing_from`` gets the ``key`` columns of the table's rows (of ``days``
+        and those around them, and of those only the ones for which ``among`` holds) and returns the rows to be added.
+        It is called again when another writer was quicker.
         """
+        looked_at = _around(days, TABLES[table].apart_days) if days and table in TABLES else days
 
         def attempt() -> int:
             opened = self._open_or_create(table, schema)
-            counted = CountedBatches(missing_from(read(opened, key, days)))
+            counted = CountedBatches(missing_from(read(opened, key, looked_at, among)))
             if counted.empty:
                 return 0
             self._write(opened, counted.reader(), mode="append", transaction=(MERGE, _committed(opened, MERGE) + 1))

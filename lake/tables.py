@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from contracts import topics
 from contracts.catalogue import Item, User
 from contracts.errors import InvalidInputError
 from contracts.events import DroppedInteraction, Interaction, QuarantinedRow
@@ -17,18 +18,23 @@ DAY = "day"
 STREAM = "stream"
 """``source`` of the interactions that the reader's view ``events`` shows."""
 
+RETENTION_DAYS = topics.EVENTS.retention_ms // topics.DAY_MS
+"""An event may come into the lake so many days after it was sent."""
+
 
 @dataclass(frozen=True)
 class Table:
     """A declared table. ``partitioned`` tables have a column ``timestamp`` and are laid out a folder a day.
 
-    ``key`` names the columns that identify a row; a merge inserts a row only when its key is new.
+    ``key`` names the columns that identify a row; a merge inserts a row only when its key is new. Of a partitioned
+    table it looks ``apart_days`` before and after the days of the new rows too: a repetition may carry another time.
     """
 
     name: str
     row: type[Row]
     partitioned: bool
     key: tuple[str, ...]
+    apart_days: int = 0
 
     @property
     def schema(self) -> pa.Schema:
@@ -44,14 +50,15 @@ class Table:
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("interactions", Interaction, partitioned=True, key=("event_id",)),
+        # Clients number their events themselves, and one sent again without a time gets that of its arrival.
+        Table("interactions", Interaction, partitioned=True, key=("user_id", "event_id"), apart_days=RETENTION_DAYS),
         Table("impressions", Impression, partitioned=True, key=("request_id", "item_id")),
         Table("confirmations", Confirmation, partitioned=True, key=("request_id", "item_id")),
         Table("items", Item, partitioned=False, key=("item_id",)),
         Table("users", User, partitioned=False, key=("user_id",)),
         Table("quarantine", QuarantinedRow, partitioned=False, key=("table", "reason", "origin", "payload")),
         Table("imports", ImportRecord, partitioned=False, key=("id", "state")),
-        Table("dropped", DroppedInteraction, partitioned=True, key=("event_id", "run")),
+        Table("dropped", DroppedInteraction, partitioned=True, key=("user_id", "event_id", "run")),
     )
 }
 

@@ -7,8 +7,11 @@ import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
 
 from contracts.errors import UnavailableError
 from contracts.impressions import Impression
@@ -20,9 +23,41 @@ log = logging.getLogger(__name__)
 BATCH = 2_000
 """Rows that are sent, or spilled into one file, at once."""
 
-SENT, SPILLED, DROPPED = "sent", "spilled", "dropped"
+SENT, SPILLED, DROPPED, UNREADABLE = "sent", "spilled", "dropped", "unreadable"
+SPILL, SET_ASIDE = ".spilled", ".unreadable"
 Rows = Callable[[], Sequence[Impression]]
 """Makes the rows of one answer, in the sender's thread."""
+
+
+@contextmanager
+def taken(path: Path) -> Iterator[BinaryIO | None]:
+    """A spilled file to read, None while another process has it. A lock says who has it, which ends with its process:
+    numbers of processes come again, in a container always the same."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield None
+        return
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        # Whoever had it before may have sent and deleted it since it was opened.
+        yield file if os.fstat(file.fileno()).st_nlink else None
+
+
+def _parsed(lines: Sequence[bytes]) -> tuple[list[Record], list[bytes]]:
+    """The rows, and the lines that hold none."""
+    records: list[Record] = []
+    broken: list[bytes] = []
+    for line in lines:
+        try:
+            records.append((Impression.from_payload(line).user_id.encode(), line))
+        except ValidationError:
+            broken.append(line)
+    return records, broken
 
 
 class ImpressionLog:
@@ -30,7 +65,8 @@ class ImpressionLog:
 
     While Kafka is down they go to files in ``directory``, up to ``disk_bytes``, and are sent when it is back, also by
     the next process after a crash. A row may be sent twice (after a lost acknowledgement); (request_id, position)
-    tells. ``count(outcome, n)`` hears of every row sent, spilled or dropped.
+    tells. ``count(outcome, n)`` hears of every row sent, spilled or dropped, and of every line of a file that holds no
+    row, as a power failure leaves them: those are set aside in a file beside it.
     """
 
     def __init__(
@@ -53,11 +89,11 @@ class ImpressionLog:
         self._thread = threading.Thread(target=self._run, name="impressions", daemon=True)
 
     def start(self) -> None:
-        """Takes over what a dead process left, and begins to send."""
+        """Begins to send, also what a dead process left."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        for orphan in self._directory.glob("*.sending.*"):
-            with claimed(orphan, orphan.with_name(orphan.name.split(".")[0] + ".spilled")):
-                pass
+        for orphan in self._directory.glob("*.sending.*"):  # of the version before, which named its owner so
+            with suppress(FileNotFoundError):  # another worker was quicker
+                orphan.rename(orphan.with_name(orphan.name.split(".")[0] + SPILL))
         self._thread.start()
 
     def offer(self, rows: Rows) -> None:
@@ -76,7 +112,7 @@ class ImpressionLog:
     def spilled_bytes(self) -> int:
         """Bytes waiting on disk."""
         total = 0
-        for path in [*self._directory.glob("*.spilled"), *self._directory.glob("*.sending.*")]:
+        for path in self._directory.glob(f"*{SPILL}"):
             with suppress(FileNotFoundError):
                 total += path.stat().st_size
         return total
@@ -124,7 +160,7 @@ class ImpressionLog:
         partial = self._directory / f"{uuid.uuid4().hex}.partial"
         try:
             partial.write_bytes(b"".join(payload + b"\n" for _, payload in batch if payload is not None))
-            partial.rename(partial.with_suffix(".spilled"))
+            partial.rename(partial.with_suffix(SPILL))
         except OSError as error:
             log.warning("impressions could not be kept: %s", error)
             self._count(DROPPED, len(batch))
@@ -133,27 +169,37 @@ class ImpressionLog:
 
     def _oldest_first(self) -> list[Path]:
         ages: list[tuple[float, Path]] = []
-        for path in self._directory.glob("*.spilled"):
+        for path in self._directory.glob(f"*{SPILL}"):
             with suppress(FileNotFoundError):  # another worker took it
                 ages.append((path.stat().st_mtime, path))
         return [path for _, path in sorted(ages)]
 
     def _send_spilled(self) -> None:
         for path in self._oldest_first():
-            mine = path.with_name(f"{path.stem}.sending.{os.getpid()}")
-            with claimed(path, mine) as lines:
-                if lines is None:
+            with taken(path) as file:
+                if file is None:
                     continue
-                records: list[Record] = [(Impression.from_payload(line).user_id.encode(), line) for line in lines]
+                records, broken = _parsed(file.read().splitlines())
                 try:
-                    self._kafka.append(IMPRESSIONS, records)
+                    if records:
+                        self._kafka.append(IMPRESSIONS, records)
                 except UnavailableError:
-                    mine.rename(path)
                     return
-                mine.unlink()
+                if broken:
+                    self._set_aside(path.with_suffix(SET_ASIDE), broken)
+                path.unlink()
             self._count(SENT, len(records))
             if self._stopping.is_set() or self.depth:
                 return
+
+    def _set_aside(self, path: Path, lines: Sequence[bytes]) -> None:
+        self._count(UNREADABLE, len(lines))
+        try:
+            path.write_bytes(b"".join(line + b"\n" for line in lines))
+        except OSError as error:
+            log.warning("%d lines hold no impression and could not be kept: %s", len(lines), error)
+        else:
+            log.warning("%d lines hold no impression and were set aside in %s", len(lines), path)
 
     def stop(self, seconds: float = 5.0) -> None:
         """Sends or spills what is waiting."""
@@ -161,26 +207,6 @@ class ImpressionLog:
         self._thread.join(seconds)
         while batch := self._take():
             self._deliver(batch)
-
-
-@contextmanager
-def claimed(path: Path, mine: Path) -> Iterator[list[bytes] | None]:
-    """Renames a file of impressions to ``mine`` and gives its lines; None where another process has it. The claim is a
-    lock, which ends with its process: gateways that share the folder may not see each other's process numbers."""
-    with ExitStack() as held:
-        yield _claim(path, mine, held)
-
-
-def _claim(path: Path, mine: Path, held: ExitStack) -> list[bytes] | None:
-    try:
-        file = held.enter_context(path.open("rb"))
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(file.fileno()).st_ino != path.stat().st_ino:  # rewritten since it was opened
-            return None
-        path.rename(mine)
-    except (BlockingIOError, FileNotFoundError):
-        return None
-    return file.read().splitlines()
 
 
 def alive(pid: int) -> bool:

@@ -32,10 +32,12 @@ def compose(settings: "Settings") -> tuple[tuple[Server, ...], ...]:
     site = AirflowSite(settings.home, TREE, settings.bind, settings.airflow_port, host, settings.postgres_port)
     postgres = postgres_server(settings.home, settings.bind, settings.postgres_port)
     postgres = replace(postgres, finish=partial(_prepare_database, postgres.finish, settings.database_url))
+    online = redis_server(settings.home, settings.bind, settings.redis_port)
+    online = replace(online, finish=partial(_remember_erasures, settings.home, settings.redis_url))
     mlflow_database = f"postgresql+psycopg2://{USER}@{host}:{settings.postgres_port}/mlflow"
     return (
         (
-            redis_server(settings.home, settings.bind, settings.redis_port),
+            online,
             postgres,
             kafka_server(
                 settings.home, host, settings.kafka_port, settings.kafka_controller_port, settings.topic_prefix
@@ -55,6 +57,17 @@ def compose(settings: "Settings") -> tuple[tuple[Server, ...], ...]:
             console(host, settings.console_port, variables),
         ),
     )
+
+
+def _remember_erasures(home: Path, redis_url: str) -> None:
+    """Before a consumer fills a Redis that came up empty."""
+    import redis
+
+    from serving.erasure.ledger import Ledger
+    from serving.erasure.online import remember_waiting
+
+    with redis.Redis.from_url(redis_url) as client:
+        remember_waiting(client, Ledger(home / "erasures"))
 
 
 def _consumer(settings: "Settings", host: str, variables: dict[str, str]) -> Server:

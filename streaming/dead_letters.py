@@ -1,5 +1,6 @@
 """Messages that cannot be processed: kept with the reason, listed, and sent again once the cause is gone."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,9 @@ from streaming.records import Record, decode
 from streaming.topics import reach
 
 ACKNOWLEDGE_SECONDS = 30
+FETCH_SECONDS = 10
+SEND_BYTES = 64 << 20
+"""Above what any broker takes: whether a message of before is too large is for the broker to say."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +48,7 @@ class DeadLetterWriter:
 
     def write(self, reason: str, topic: str, partition: int, offset: int, payload: bytes | None) -> None:
         """Raises UnavailableError when Kafka does not acknowledge it."""
-        letter = DeadLetter(
-            reason=reason,
-            topic=topic,
-            partition=partition,
-            offset=offset,
-            payload=(payload or b"").decode(errors="backslashreplace"),
-            failed_at=utc(self._clock()),
-        )
+        letter = DeadLetter.of(payload or b"", reason, topic, partition, offset, utc(self._clock()))
         try:
             self._producer.send(self._topic, letter.to_payload()).get(timeout=ACKNOWLEDGE_SECONDS)
         except KafkaError as error:
@@ -84,6 +81,15 @@ class PendingLetter:
     letter: DeadLetter
 
 
+@dataclass(frozen=True)
+class Retried:
+    """How many messages were sent again, and the letters of those that are lost: larger than a letter holds, and gone
+    from where they were."""
+
+    sent: int
+    lost: list[DeadLetter]
+
+
 class DeadLetterBox:
     """Reads the dead letters; those before the group's committed offset were sent again already.
 
@@ -114,16 +120,23 @@ class DeadLetterBox:
                     met.add(place)
                     yield PendingLetter(record.offset, letter)
 
-    def retry(self) -> int:
-        """Sends every pending message to the topic and partition it came from; returns how many.
+    def retry(self) -> Retried:
+        """Sends every pending message, as it was, to the topic and partition it came from. One that a letter could
+        not hold is read from there again.
 
         Raises UnavailableError when Kafka does not acknowledge all of them: then none is forgotten.
         """
-        letters = list(self.pending())
-        producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
+        letters = [pending.letter for pending in self.pending()]
+        end = self._consumer.position(self._partition)
+        producer = KafkaProducer(
+            bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True, max_request_size=SEND_BYTES
+        )
         try:
+            messages = [(letter, self._original(letter) if letter.truncated else letter.kept) for letter in letters]
             sent = [
-                producer.send(p.letter.topic, p.letter.payload.encode(), partition=p.letter.partition) for p in letters
+                producer.send(letter.topic, message, partition=letter.partition)
+                for letter, message in messages
+                if message is not None
             ]
             for future in sent:
                 future.get(timeout=ACKNOWLEDGE_SECONDS)
@@ -131,9 +144,31 @@ class DeadLetterBox:
             raise UnavailableError("Kafka", f"a message was not acknowledged ({error}); retry again") from error
         finally:
             producer.close()
-        end = self._consumer.position(self._partition)
         self._consumer.commit({self._partition: OffsetAndMetadata(end, "", -1)})
-        return len(letters)
+        return Retried(len(sent), [letter for letter, message in messages if message is None])
+
+    def _original(self, letter: DeadLetter) -> bytes | None:
+        """The whole message from its own place, None where Kafka no longer holds it there."""
+        place = TopicPartition(letter.topic, letter.partition)
+        reader = KafkaConsumer(
+            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="none", max_poll_records=1
+        )
+        try:
+            reader.assign([place])
+            if not reader.beginning_offsets([place])[place] <= letter.offset < reader.end_offsets([place])[place]:
+                return None
+            reader.seek(place, letter.offset)
+            until = time.monotonic() + FETCH_SECONDS
+            while time.monotonic() < until:
+                for found in reader.poll(timeout_ms=500).get(place, []):
+                    value = bytes(found.value or b"")
+                    # A log made anew has another message in this place.
+                    return value if found.offset == letter.offset and value.startswith(letter.kept) else None
+            raise UnavailableError(
+                "Kafka", f"{letter.topic}:{letter.partition}:{letter.offset} was not read; retry again"
+            )
+        finally:
+            reader.close()
 
     def close(self) -> None:
         """Closes the connection."""

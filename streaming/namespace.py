@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import cast
 
 import numpy as np
@@ -42,10 +42,12 @@ def _literal(text: bytes) -> bytes:
 
 @dataclass
 class Comparison:
-    """How two namespaces differ. ``vector`` is the greatest absolute difference of an element."""
+    """How two namespaces differ: ``missing`` users are not live, ``lost`` ones are live only. ``vector`` is the
+    greatest absolute difference of an element."""
 
     users: int = 0
     missing: int = 0
+    lost: int = 0
     history: int = 0
     counters: int = 0
     seen: int = 0
@@ -56,13 +58,14 @@ class Comparison:
     @property
     def equal(self) -> bool:
         """Whether states are the same, and vectors within 1e-5."""
-        return not (self.missing or self.history or self.counters or self.seen) and self.vector <= 1e-5
+        return not (self.missing or self.lost or self.history or self.counters or self.seen) and self.vector <= 1e-5
 
     def add(self, user_id: str, live: UserRow, other: UserRow, releases: Sequence[str]) -> None:
         """Takes one user in."""
         self.users += 1
         faults = {
             "missing": not live.known,
+            "lost": not other.known,
             "history": live.activity.acts != other.activity.acts,
             "counters": activity.counters(live.activity) != activity.counters(other.activity),
             "seen": live.seen.days != other.seen.days,
@@ -80,14 +83,17 @@ class Comparison:
 
 
 def compare(client: "redis.Redis[bytes]", live: str, other: str, releases: Sequence[str] = ()) -> Comparison:
-    """Compares every user of ``other`` with ``live``."""
+    """Compares every user that either has."""
     result = Comparison()
-    iterator = user_ids(client, other)
+    met: set[str] = set()
+    iterator = chain(user_ids(client, other), (u for u in user_ids(client, live) if u not in met))
     while ids := list(islice(iterator, AT_ONCE)):
+        met.update(ids)
         lives = read_users(client, ids, releases, project=live)
         others = read_users(client, ids, releases, project=other)
         for user_id, one, two in zip(ids, lives, others, strict=True):
-            result.add(user_id, one, two, releases)
+            if one.known or two.known:
+                result.add(user_id, one, two, releases)
     return result
 
 

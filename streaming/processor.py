@@ -9,6 +9,7 @@ from contracts.clock import Clock
 from contracts.errors import HeadwaterError
 from feature_repo import activity
 from feature_repo.activity import Happening
+from feature_repo.erased import erased_until
 from feature_repo.online import PROJECT
 from feature_repo.redis_reader import StateRow, read_states
 from feature_repo.redis_state import change_users, folding
@@ -21,7 +22,7 @@ from streaming.partition_state import (
     write_progress,
     write_trending,
 )
-from streaming.records import Record
+from streaming.records import Record, erased
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,12 @@ class Processor:
             self._marks.pop(partition, None)
 
     def apply(self, batches: Mapping[int, Batch]) -> Applied:
-        """Folds and writes the batches; when it returns, everything but the mark is written (see ``commit``).
+        """Folds and writes the batches; when it returns, everything but the mark is written (see ``commit``). Events
+        that came before their user was erased are left out.
 
         Raises redis.RedisError (take the partitions over again before going on) and MarkMovedError.
         """
+        batches = self._without_erased(batches)
         by_user: dict[str, list[Happening]] = {}
         for batch in batches.values():
             for record in batch.records:
@@ -88,6 +91,12 @@ class Processor:
         changes = {user_id: folding(happenings) for user_id, happenings in by_user.items()}
         change_users(self._client, changes, self._clock, project=self._project, rows=rows)
         return Applied(len(rows), repeated)
+
+    def _without_erased(self, batches: Mapping[int, Batch]) -> Mapping[int, Batch]:
+        until = erased_until(self._client, {record.user_id for batch in batches.values() for record in batch.records})
+        if not until:
+            return batches
+        return {p: Batch([one for one in b.records if not erased(one, until)], b.end) for p, b in batches.items()}
 
     def commit(self, moved: Mapping[int, Progress]) -> None:
         """Moves partitions on. Call it last, when all that depends on their events is written.

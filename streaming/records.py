@@ -1,5 +1,6 @@
 """One message of the events topic, decoded."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -31,3 +32,8 @@ def decode(payload: bytes | None, partition: int, offset: int) -> Record:
         field = ".".join(str(part) for part in first["loc"]) or "payload"
         raise InvalidInputError(field, first["msg"]) from error
     return Record(event.user_id, Happening.of(event, partition, offset), event.received_at.timestamp())
+
+
+def erased(record: Record, until: Mapping[str, float]) -> bool:
+    """Whether the event came before its user was erased (``feature_repo.erased.erased_until``)."""
+    return record.user_id in until and record.received_at <= until[record.user_id]

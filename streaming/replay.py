@@ -2,7 +2,8 @@
 
 Each event takes the path it took live: events of the stream by partition and offset through the processor (those that
 Kafka no longer holds come from the lake, by the origin they were stored with), imported ones by the same fold. What
-stands in both is one event, by its id.
+stands in both is one event, by its id. Events of the stream that the lake holds and neither step brought come last: the
+Kafka that they came through is not the one at hand, as after a restore, and their offsets say nothing about this one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,16 +18,19 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from contracts.clock import Clock
-from contracts.errors import InvalidInputError
+from contracts.errors import ConflictError, InvalidInputError
 from contracts.events import ACTION_CODES, Action
 from contracts.topics import EVENTS
+from feature_repo import activity, seen
 from feature_repo.activity import Happening, event_key, milliseconds
+from feature_repo.erased import erased_until
+from feature_repo.redis_reader import StateRow, read_states
 from feature_repo.redis_state import change_users, folding
 from lake.store import Lake
 from streaming.namespace import user_ids
-from streaming.partition_state import Progress
+from streaming.partition_state import Progress, TrendingDelta, read_marks, write_trending
 from streaming.processor import Batch, Processor
-from streaming.records import Record, decode
+from streaming.records import Record, decode, erased
 from streaming.towers import Tower
 from streaming.vectors import VectorWriter
 
@@ -58,11 +62,13 @@ def within(start: datetime | None, end: datetime | None) -> Within:
 
 def _lake_records(lake: Lake) -> Iterator[tuple[Record, int, int]]:
     """Every interaction as a record, with partition and offset of the stream (-1 when it came another way)."""
-    columns = ["event_id", "user_id", "item_id", "action", "timestamp", "source", "origin"]
+    columns = ["event_id", "user_id", "item_id", "action", "source", "origin"]
     for batch in lake.scan("interactions"):
-        times = pc.cast(batch["timestamp"], "int64").to_pylist()
-        rows = zip(*(batch[name].to_pylist() for name in columns if name != "timestamp"), times, strict=True)
-        for event_id, user_id, item_id, action, source, origin, micros in rows:
+        times = pc.cast(batch["timestamp"], "int64")
+        came = pc.coalesce(pc.cast(batch["received_at"], "int64"), times)
+        texts = (batch[name].to_pylist() for name in columns)
+        rows = zip(*texts, times.to_pylist(), came.to_pylist(), strict=True)
+        for event_id, user_id, item_id, action, source, origin, micros, received in rows:
             topic, _, place = origin.rpartition(":")[0].rpartition(":")
             partition, offset = -1, -1
             if source == "stream" and topic == EVENTS.name:
@@ -70,7 +76,12 @@ def _lake_records(lake: Lake) -> Iterator[tuple[Record, int, int]]:
             happening = Happening(
                 micros // 1000, event_key(event_id), item_id, ACTION_CODES[Action(action)], partition, offset
             )
-            yield Record(user_id, happening, 0.0), partition, offset
+            yield Record(user_id, happening, received / 1e6), partition, offset
+
+
+def _folded(row: StateRow, happening: Happening) -> bool:
+    """Whether the event would change nothing any more."""
+    return activity.contains(row.activity, happening) and seen.fold(row.seen, happening) is row.seen
 
 
 def _chunks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
@@ -104,7 +115,10 @@ class Replay:
         self.report = ReplayReport()
 
     def run(self, wanted: Within) -> ReplayReport:
-        """Rebuilds every user's state and the trending counters. Raises redis.RedisError or UnavailableError."""
+        """Rebuilds every user's state and the trending counters.
+
+        Raises redis.RedisError, UnavailableError, or ConflictError when another replay writes the namespace.
+        """
         places = [TopicPartition(self._topic, p) for p in range(EVENTS.partitions)]
         self._processor.take([place.partition for place in places])
         consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, max_poll_records=AT_ONCE)
@@ -113,6 +127,7 @@ class Replay:
             first = {tp.partition: offset for tp, offset in consumer.beginning_offsets(places).items()}
             self._from_lake(wanted, first)
             self._from_kafka(consumer, places, wanted)
+            self._from_another_log(wanted, first)
         finally:
             consumer.close()
         self.report.users = sum(1 for _ in user_ids(self._client, self.namespace))
@@ -139,7 +154,45 @@ class Replay:
                 self._apply({partition: Batch(chunk, chunk[-1].happening.offset + 1)})
                 self.report.from_lake += len(chunk)
 
+    def _from_another_log(self, wanted: Within, first: dict[int, int]) -> None:
+        """The lake's stream events that are in no state yet. In the order of their times, so that the window of a user
+        with many does not hide the older ones from the trending counters."""
+        later = (
+            (record._replace(happening=record.happening._replace(partition=-1, offset=-1)), partition)
+            for record, partition, offset in _lake_records(self._lake)
+            if offset >= first.get(partition, 0) and partition >= 0 and wanted(record.happening.time_ms)
+        )
+        lost: list[tuple[Record, int]] = []
+        while chunk := list(islice(later, AT_ONCE)):
+            until = erased_until(self._client, {record.user_id for record, _ in chunk})
+            chunk = [one for one in chunk if not erased(one[0], until)]
+            lost += self._where(chunk, lambda row, happening: not _folded(row, happening))
+        lost.sort(key=lambda one: one[0].happening)
+        rest = iter(lost)
+        while chunk := list(islice(rest, AT_ONCE)):
+            self._count(self._where(chunk, lambda row, happening: not activity.contains(row.activity, happening)))
+            self._merge([record for record, _ in chunk])
+
+    def _where(
+        self, records: Sequence[tuple[Record, int]], holds: Callable[[StateRow, Happening], bool]
+    ) -> list[tuple[Record, int]]:
+        users = list({record.user_id for record, _ in records})
+        rows = dict(zip(users, read_states(self._client, users, project=self.namespace), strict=True))
+        return [one for one in records if holds(rows[one[0].user_id], one[0].happening)]
+
+    def _count(self, records: Sequence[tuple[Record, int]]) -> None:
+        """Adds to the trending counters and leaves their offsets where this Kafka's events brought them."""
+        marks = read_marks(self._client, range(EVENTS.partitions), project=self.namespace)
+        counted = {partition: mark.counted for partition, mark in marks.items()}
+        deltas: dict[int, TrendingDelta] = {}
+        for record, partition in records:
+            deltas.setdefault(partition, TrendingDelta(counted[partition])).add([record.happening])
+        if deltas and not write_trending(self._client, deltas, counted, project=self.namespace):
+            raise ConflictError(f"another replay writes {self.namespace}; wait until it has ended")
+
     def _merge(self, records: Sequence[Record]) -> None:
+        until = erased_until(self._client, {record.user_id for record in records})
+        records = [record for record in records if not erased(record, until)]
         by_user: dict[str, list[Happening]] = {}
         for record in records:
             by_user.setdefault(record.user_id, []).append(record.happening)

@@ -8,7 +8,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, KafkaTimeoutError, TopicAlreadyExistsError
 
 from contracts.errors import ConflictError, UnavailableError
-from contracts.topics import TOPICS, Topic
+from contracts.topics import SEGMENT_MS, TOPICS, Topic
 
 SETTLE_SECONDS = 15.0
 REACH_SECONDS = 5.0
@@ -63,6 +63,7 @@ def _create(admin: Any, missing: Sequence[Topic], prefix: str, replication: int)
                     replication_factor=replication,
                     topic_configs={
                         "retention.ms": str(topic.retention_ms),
+                        "segment.ms": str(SEGMENT_MS),
                         "cleanup.policy": "compact" if topic.compacted else "delete",
                     },
                 )

@@ -1,6 +1,5 @@
 """Files that hold rows of users: Parquet tables under a folder, and impressions that wait for Kafka."""
 
-import os
 import uuid
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from serving.impressions import claimed
+from serving.impressions import SET_ASIDE, SPILL, taken
 
 
 def erase_from_tables(folder: Path, column: str, value: str) -> int:
@@ -31,20 +30,32 @@ def erase_from_tables(folder: Path, column: str, value: str) -> int:
 
 
 def erase_from_lines(folder: Path, key: str, value: str) -> int:
-    """The same for the spilled files of JSON lines in ``folder``; one that is being sent is left to the topic."""
+    """The same for the spilled files of JSON lines in ``folder``, and for the lines set aside of them; one that is
+    being sent is left to the topic."""
     removed = 0
-    for path in sorted(folder.glob("*.spilled")):
-        mine = path.with_name(f"{path.stem}.sending.{os.getpid()}")
-        with claimed(path, mine) as lines:
-            if lines is None:
+    for path in sorted([*folder.glob(f"*{SPILL}"), *folder.glob(f"*{SET_ASIDE}")]):
+        with taken(path) as file:
+            if file is None:
                 continue
-            kept = [line for line in lines if orjson.loads(line).get(key) != value]
-            removed += len(lines) - len(kept)
-            partial = _beside(path)
-            partial.write_bytes(b"".join(line + b"\n" for line in kept))
-            partial.rename(path)
-            mine.unlink()
+            lines = file.read().splitlines()
+            kept = [line for line in lines if not _names(line, key, value)]
+            if len(kept) < len(lines):
+                partial = _beside(path)
+                partial.write_bytes(b"".join(line + b"\n" for line in kept))
+                partial.rename(path)
+                removed += len(lines) - len(kept)
     return removed
+
+
+def _names(line: bytes, key: str, value: str) -> bool:
+    """Whether a line is of the user; one that was cut off is when it holds the id anywhere."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = None
+    if isinstance(row, dict):
+        return bool(row.get(key) == value)
+    return value.encode() in line or orjson.dumps(value)[1:-1] in line
 
 
 def _beside(path: Path) -> Path:

@@ -11,15 +11,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from contracts.clock import Clock, utc
-from contracts.topics import TOPICS
+from contracts.topics import LONGEST_KEPT_SECONDS
 from lake.store import Lake
 from lake.tables import TABLES
 from serving.erasure import files
 from serving.erasure.ledger import REQUESTED, Erasure, Ledger
 
-USER, TIME = "user_id", "timestamp"
+USER, TIME, RECEIVED = "user_id", "timestamp", "received_at"
 QUARANTINE = "quarantine"
-KAFKA_SECONDS = max(topic.retention_ms for topic in TOPICS if not topic.compacted) / 1000
+KAFKA_SECONDS = LONGEST_KEPT_SECONDS
 """After this long no broker holds a message of before."""
 
 EraseOnline = Callable[[str], int]
@@ -61,7 +61,9 @@ def _predicate(table: str, lake: Lake, erasure: Erasure) -> str | None:
         return None
     mine = f"{USER} = {_quoted(erasure.user_id)}"
     if TIME in names:
-        return f"{mine} AND {TIME} <= {_quoted(_asked(erasure))}"
+        # A client's clock may be ahead: where we know when a row came, that counts.
+        came = f"coalesce({RECEIVED}, {TIME})" if RECEIVED in names else TIME
+        return f"{mine} AND {came} <= {_quoted(_asked(erasure))}"
     return mine if erasure.state == REQUESTED else None
 
 

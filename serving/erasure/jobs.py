@@ -5,11 +5,12 @@ from typing import Any
 import redis
 
 from contracts.settings import Settings
+from feature_repo import erased
 from lake.store import Lake
 from releases.store import ReleaseStore
 from serving.erasure.job import erase_waiting
-from serving.erasure.ledger import Ledger
-from serving.erasure.online import erase_online
+from serving.erasure.ledger import DONE, Ledger
+from serving.erasure.online import erase_online, remember_waiting
 
 
 def erase_users() -> dict[str, Any]:
@@ -19,14 +20,17 @@ def erase_users() -> dict[str, Any]:
     settings = Settings()
     lake = Lake(settings.lake, s3_endpoint=settings.s3_endpoint, s3_region=settings.s3_region)
     releases = [manifest.id for manifest in ReleaseStore(settings.releases).list()]
+    ledger = Ledger(settings.home / "erasures")
     with redis.Redis.from_url(settings.redis_url) as client:
+        remember_waiting(client, ledger)
         worked_on = erase_waiting(
-            Ledger(settings.home / "erasures"),
+            ledger,
             lake,
             settings.home,
             lambda user_id: erase_online(client, user_id, releases),
             settings.now(),
         )
+        erased.forget(client, [one.user_digest for one in worked_on if one.state == DONE])
     states = [one.state for one in worked_on]
     return {
         "states": {state: states.count(state) for state in sorted(set(states))},

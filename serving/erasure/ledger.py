@@ -1,11 +1,12 @@
 """Which erasures were asked for and how far each is: a file each in ``<home>/erasures``, for its owner alone."""
 
-import hashlib
 import json
 import os
 import uuid
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+
+from feature_repo.erased import digest
 
 REQUESTED, ERASED, DONE = "requested", "erased", "done"
 """Asked for and gone online; gone everywhere but from Kafka's retention; gone."""
@@ -28,11 +29,6 @@ class Erasure:
     files: dict[str, int] = field(default_factory=dict)
     kafka_clear_at: float = 0.0
     finished_at: float | None = None
-
-
-def digest(user_id: str) -> str:
-    """SHA-256 of the id: names the erasure without naming the user."""
-    return hashlib.sha256(user_id.encode()).hexdigest()
 
 
 class Ledger:

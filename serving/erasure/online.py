@@ -1,11 +1,13 @@
-"""The online store without one user."""
+"""The online store without one user, also when the stream is read again."""
 
 from collections.abc import Iterable
 
 import redis
 
+from feature_repo import erased
 from feature_repo.online import PROJECT
 from feature_repo.redis_layout import encode_entity_key
+from serving.erasure.ledger import Ledger
 
 
 def erase_online(client: "redis.Redis[bytes]", user_id: str, releases: Iterable[str], *, project: str = PROJECT) -> int:
@@ -14,3 +16,9 @@ def erase_online(client: "redis.Redis[bytes]", user_id: str, releases: Iterable[
     keys = [encode_entity_key(project, {"user_id": user_id})]
     keys += [encode_entity_key(project, {"user_id": user_id, "release": release}) for release in releases]
     return int(client.delete(*keys))
+
+
+def remember_waiting(client: "redis.Redis[bytes]", ledger: Ledger) -> None:
+    """Tells the stream again which users were erased: a Redis that was emptied has forgotten it, and is filled from
+    messages of before. Raises redis.RedisError."""
+    erased.remember(client, {one.user_digest: one.requested_at for one in ledger.waiting()})

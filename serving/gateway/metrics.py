@@ -31,7 +31,7 @@ _ARM = ["release", "experiment", "arm"]
 ARM_IMPRESSIONS = Counter("headwater_arm_impressions_total", "Items answered, by release and arm", _ARM)
 ARM_CLICKS = Counter("headwater_arm_clicks_total", "Clicks that answer a request, by release and arm", _ARM)
 ARM_PURCHASES = Counter("headwater_arm_purchases_total", "Purchases that answer a request, by release and arm", _ARM)
-IMPRESSIONS = Counter("headwater_impressions_total", "Impressions: sent, spilled or dropped", ["outcome"])
+IMPRESSIONS = Counter("headwater_impressions_total", "Impressions: sent, spilled, dropped or unreadable", ["outcome"])
 BUFFER_DEPTH = Gauge(
     "headwater_impression_buffer", "Answers whose impressions wait", ["where"], multiprocess_mode="livesum"
 )

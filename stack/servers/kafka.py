@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from contracts.errors import HeadwaterError
+from contracts.topics import SEGMENT_MS
 from stack.health import kafka_answers
 from stack.jars import jar_folder
 from stack.java import java_binary
@@ -67,6 +68,7 @@ def _properties(folder: Path, host: str, port: int, controller_port: int) -> str
         "share.coordinator.state.topic.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
         "log.segment.bytes": 64 << 20,
+        "log.roll.ms": SEGMENT_MS,  # for topics that were made before they said so themselves
         "log.cleaner.dedupe.buffer.size": 16 << 20,
         "num.network.threads": 2,
         "num.io.threads": 4,

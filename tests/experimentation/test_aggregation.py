@@ -41,6 +41,14 @@ def test_a_click_belongs_to_its_request_and_counts_once(tmp_path: Path) -> None:
     assert (observed.daily[0].clicks, observed.unattributed) == (1, 0)
 
 
+def test_two_users_may_number_their_events_alike(tmp_path: Path) -> None:
+    users = ("u", "v")
+    seen = [shown(user, "i", at(0), request_id=f"r{user}") for user in users]
+    done = [acted(user, "i", at(0, 90), request_id=f"r{user}", event_id="1") for user in users]
+    observed = look(tmp_path, seen, done)
+    assert (clicks(observed), observed.unattributed) == (2.0, 0)
+
+
 def test_without_a_request_id_the_latest_impression_within_a_day_has_it(tmp_path: Path) -> None:
     seen = [shown("u", "i", at(0)), shown("u", "j", at(0))]
     near, far = acted("u", "i", at(0.5)), acted("u", "j", at(1.5))

@@ -91,6 +91,7 @@ def test_rows_are_picked_by_a_list_of_ids_before_and_after_a_deletion(lake: Lake
         found = lake.scan("interactions", picked).read_all()
         assert found["event_id"].to_pylist() == ["b"]
         assert found.column_names == TABLES["interactions"].schema.names
+        assert lake.merge("interactions", interactions(["b", "c"]), ["user_id", "event_id"]) == 0
         lake.delete("interactions", "event_id = 'a'")
 
 
@@ -107,6 +108,26 @@ def test_a_merge_inserts_only_new_keys_and_the_first_of_equal_ones(lake: Lake) -
     assert lake.version("interactions") == before
     assert lake.merge("interactions", interactions(["c", "a"]), ["event_id"]) == 1
     assert ids(lake) == ["a", "b", "c"]
+
+
+def of_user(rows: pa.Table, user: str) -> pa.Table:
+    return rows.set_column(rows.column_names.index("user_id"), "user_id", pa.array([user] * rows.num_rows))
+
+
+def test_two_users_who_number_their_events_alike_keep_both(lake: Lake) -> None:
+    key = TABLES["interactions"].key
+    assert lake.merge("interactions", of_user(interactions(["1", "2"]), "u"), key) == 2
+    both = pa.concat_tables([of_user(interactions(["2", "3"]), "u"), of_user(interactions(["1", "2"]), "v")])
+    assert lake.merge("interactions", both, key) == 3
+    assert ids(lake) == ["1", "1", "2", "2", "3"]
+
+
+def test_an_event_sent_again_on_another_day_stands_once(lake: Lake) -> None:
+    key = TABLES["interactions"].key
+    assert lake.merge("interactions", interactions(["a"], day=7), key) == 1
+    assert lake.merge("interactions", interactions(["a", "b"], day=14), key) == 1
+    assert lake.merge("interactions", interactions(["a"], day=0), key) == 0
+    assert lake.merge("interactions", interactions(["a"], day=30), key) == 1
 
 
 def test_an_upsert_replaces_what_differs_and_counts_it(lake: Lake) -> None:

@@ -6,12 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import redis
 
 from contracts.events import Interaction, QuarantinedRow
 from contracts.impressions import Impression
+from feature_repo.erased import digest, erased_until, forget
 from lake.store import Lake
 from serving.erasure.job import KAFKA_SECONDS, erase_waiting
 from serving.erasure.ledger import DONE, ERASED, Ledger
+from serving.erasure.online import remember_waiting
 
 ASKED = datetime(2026, 11, 20, tzinfo=UTC)
 LEAVER = "o'leary (🙂)"
@@ -127,6 +130,26 @@ def test_what_the_stream_brings_late_goes_too_until_kafka_is_clear(place: Place)
     assert (found.user_id, found.finished_at) == ("", ASKED.timestamp() + KAFKA_SECONDS)
     assert not place.holds_leaver("erasures")
     assert erase_waiting(place.ledger, place.lake, place.folder, lambda _: 0, lambda: 0.0) == []
+
+
+def test_a_clock_ahead_of_ours_keeps_no_row(place: Place) -> None:
+    def came(rows: pa.Table, moment: datetime) -> pa.Table:
+        at = rows.column_names.index("received_at")
+        return rows.set_column(at, rows.schema.field("received_at"), pa.array([moment], pa.timestamp("us", tz="UTC")))
+
+    before = came(_rows(LEAVER, 21, 1), ASKED - timedelta(seconds=1))
+    late = came(_rows(LEAVER, 1, 1), ASKED + timedelta(seconds=1))
+    place.lake.append("interactions", pa.concat_tables([before, late, _rows(LEAVER, 2, 1)]))
+    assert place.erase() == ERASED
+    assert place.lake.read("interactions")["timestamp"].to_pylist() == [datetime(2026, 11, 1, tzinfo=UTC)]
+
+
+def test_a_redis_that_was_emptied_is_told_again(place: Place, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        assert erased_until(client, [LEAVER]) == {}
+        remember_waiting(client, place.ledger)
+        assert erased_until(client, [LEAVER, "stays"]) == {LEAVER: ASKED.timestamp()}
+        forget(client, [digest(LEAVER)])
 
 
 def test_a_user_without_rows_is_erased_all_the_same(place: Place) -> None:

@@ -16,6 +16,7 @@ from feature_repo.activity import INITIAL as NO_ACTIVITY
 from feature_repo.activity import Happening
 from feature_repo.activity import fold as fold_activity
 from feature_repo.activity import to_features as activity_features
+from feature_repo.erased import erased_until
 from feature_repo.online import PROJECT, USER_ACTIVITY, USER_SEEN, USER_VECTOR
 from feature_repo.redis_layout import encode_entity_key, encode_row
 from feature_repo.redis_writer import write_rows
@@ -243,6 +244,7 @@ def test_an_erased_user_is_unknown_at_once(gateway: RunningGateway, acted: Acted
     assert gateway.recommend("leaver")["features"]["state"] == "missing"
     assert gateway.get("/v1/users/leaver/erasure").json()["state"] == "requested"
     assert gateway.get("/v1/users/somebody/erasure").status_code == 404
+    assert erased_until(gateway.gateway.redis, ["leaver"]).keys() == {"leaver"}
 
 
 def test_the_candidates_of_each_source_are_counted_not_the_items_answered(gateway: RunningGateway) -> None:

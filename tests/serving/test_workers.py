@@ -112,12 +112,10 @@ def service(world: World, tmp_path: Path) -> Iterator[Service]:
 
 def leave_impressions(folder: Path) -> None:
     folder.mkdir(parents=True)
-    with subprocess.Popen(["true"]) as dead:
-        pass
     row = {"user_id": "u", "item_id": "i1", "timestamp": "2026-11-20T00:00:00Z", "release": "r", "position": 1}
     for n in range(LEFT_BEHIND):
         content = json.dumps(row | {"request_id": f"left-{n}"})
-        (folder / f"{uuid.uuid4().hex}.sending.{dead.pid}").write_text(content + "\n")
+        (folder / f"{uuid.uuid4().hex}.spilled").write_text(content + "\n")
 
 
 def ask(service: Service, user_id: str) -> httpx.Response:

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import redis
 
 from contracts.settings import Settings
+from feature_repo.erased import digest, erased_until, forget
 from serving.auth.clients import Clients
 from serving.auth.scopes import EVENTS_WRITE, RECOMMENDATIONS_READ
+from serving.erasure.ledger import Ledger
 from stack.composition import TREE, compose, stack_environment
 from stack.server import Server
 
@@ -38,6 +41,14 @@ def test_the_servers_and_their_order(tmp_path: Path) -> None:
     ports = [port for server in servers for port in server.ports]
     assert len(ports) == len(set(ports))
     assert all(23000 <= port < 23020 for port in ports)
+
+
+def test_a_redis_that_comes_up_empty_is_told_who_was_erased(tmp_path: Path, redis_url: str) -> None:
+    Ledger(tmp_path / "erasures").request("erased-before", 1000.0, online_keys=1)
+    servers_of(Settings(home=tmp_path, port_base=23000, redis_url=redis_url))["redis"].finish()
+    with redis.Redis.from_url(redis_url) as client:
+        assert erased_until(client, ["erased-before"]) == {"erased-before": 1000.0}
+        forget(client, [digest("erased-before")])
 
 
 def test_programs_get_all_settings_and_read_back_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from contracts.events import Action, Event
+from contracts.events import Action, DeadLetter, Event
 from contracts.topics import DEAD_LETTERS, EVENTS
 from feature_repo.redis_reader import UserRow, read_trending, read_user
 from streaming.dead_letters import DeadLetterBox
@@ -104,6 +104,62 @@ def test_a_poisoned_message_goes_to_the_dead_letters_and_the_rest_goes_on(
     assert all(letter.topic == EVENTS.address(topic_prefix) and letter.reason for letter in letters)
 
 
+def test_a_large_poisoned_message_stops_nobody_and_is_sent_again_whole(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, client: "redis.Redis[bytes]"
+) -> None:
+    from kafka import KafkaConsumer, KafkaProducer
+    from kafka.structs import TopicPartition
+
+    large, small = b"\xff" * 900_000, b"\xfe\x00"
+    quoted = b"\x01" * 900_000
+    producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all")
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time):
+        for payload in (large, small, quoted, event(1).to_payload()):
+            producer.send(EVENTS.address(topic_prefix), payload, key=b"u1").get(10)
+        wait_until(lambda: clicked(read_user(client, "u1", project=topic_prefix)) == ["i1"])
+    producer.close()
+    box = DeadLetterBox(kafka_bootstrap, topic_prefix)
+    letters = [pending.letter for pending in box.pending()]
+    assert [(letter.offset, letter.truncated) for letter in letters] == [(0, True), (1, False), (2, True)]
+    retried = box.retry()
+    box.close()
+    assert (retried.sent, retried.lost) == (3, [])
+    reader = KafkaConsumer(bootstrap_servers=kafka_bootstrap)
+    place = TopicPartition(letters[0].topic, letters[0].partition)
+    reader.assign([place])
+    reader.seek(place, 4)
+    values: list[bytes] = []
+    while len(values) < 3:
+        values += [message.value for message in reader.poll(timeout_ms=5000)[place]]
+    reader.close()
+    assert values == [large, small, quoted]
+
+
+def test_a_large_message_that_left_its_topic_is_named_and_the_others_are_sent(
+    kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    from streaming.dead_letters import DeadLetterWriter
+
+    produce(kafka_bootstrap, topic_prefix, [event(1)])
+    writer = DeadLetterWriter(kafka_bootstrap, topic_prefix, time.time)
+    for offset, payload in ((0, b"\xff" * 900_000), (1, b"{}"), (70, b"9" * 900_000)):
+        writer.write("because", EVENTS.address(topic_prefix), 3, offset, payload)
+    writer.close()
+    box = DeadLetterBox(kafka_bootstrap, topic_prefix)
+    retried = box.retry()
+    box.close()
+    assert (retried.sent, [letter.offset for letter in retried.lost]) == (1, [0, 70])
+
+
+def test_a_dead_letter_of_the_version_before_is_read() -> None:
+    held = (
+        b'{"reason":"r","topic":"events","partition":1,"offset":2,"payload":"{\\"a\\": 1}",'
+        b'"failed_at":"2026-11-23T12:00:00Z"}'
+    )
+    letter = DeadLetter.from_payload(held)
+    assert (letter.kept, letter.truncated) == (b'{"a": 1}', False)
+
+
 def test_dead_letters_are_sent_again_once(kafka_bootstrap: str, topic_prefix: str) -> None:
     from kafka import KafkaConsumer
     from kafka.structs import TopicPartition
@@ -115,11 +171,11 @@ def test_dead_letters_are_sent_again_once(kafka_bootstrap: str, topic_prefix: st
         writer.write("because", EVENTS.address(topic_prefix), 3, 17, b'{"a": "\xc3\xbc"}')
     writer.close()
     box = DeadLetterBox(kafka_bootstrap, topic_prefix)
-    assert box.retry() == 1
+    assert box.retry().sent == 1
     assert list(box.pending()) == []
     box.close()
     again = DeadLetterBox(kafka_bootstrap, topic_prefix)
-    assert again.retry() == 0
+    assert again.retry().sent == 0
     again.close()
     reader = KafkaConsumer(bootstrap_servers=kafka_bootstrap)
     place = TopicPartition(EVENTS.address(topic_prefix), 3)

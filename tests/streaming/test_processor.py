@@ -3,8 +3,9 @@
 import pytest
 import redis
 
-from contracts.topics import EVENTS
+from contracts.topics import EVENTS, LONGEST_KEPT_SECONDS
 from feature_repo.activity import Happening
+from feature_repo.erased import KEY, digest, erased_until, forget, remember
 from feature_repo.redis_reader import read_user
 from streaming.partition_state import PartitionMark, Progress, read_marks
 from streaming.processor import Batch, MarkMovedError, Processor
@@ -63,3 +64,23 @@ def test_a_batch_without_a_sound_event_moves_the_mark_too(redis_url: str, topic_
             processor.apply({PARTITION: Batch([], end)})
             processor.commit({PARTITION: Progress(end)})
         assert read_marks(client, [PARTITION], project=topic_prefix)[PARTITION] == PartitionMark(5, -1)
+
+
+def test_what_came_before_a_user_was_erased_is_not_folded_again(redis_url: str, topic_prefix: str) -> None:
+    gone, stays = f"gone-{topic_prefix}", f"stays-{topic_prefix}"
+    records = [
+        Record(user, Happening.of(event(n, user=user), PARTITION, 2 * n + place), NOW + n)
+        for n in range(4)
+        for place, user in enumerate((gone, stays))
+    ]
+    with redis.Redis.from_url(redis_url) as client:
+        remember(client, {digest(gone): NOW + 1})
+        assert 0 < client.ttl(KEY) <= LONGEST_KEPT_SECONDS
+        processor = Processor(client, lambda: NOW, project=topic_prefix)
+        processor.take([PARTITION])
+        assert processor.apply({PARTITION: Batch(records, 8)}).users == 2
+        acts = {user: read_user(client, user, project=topic_prefix).activity.acts for user in (gone, stays)}
+        assert [act.item_id for act in acts[gone]] == ["i2", "i3"]
+        assert [act.item_id for act in acts[stays]] == ["i0", "i1", "i2", "i3"]
+        forget(client, [digest(gone)])
+        assert erased_until(client, [gone]) == {}

@@ -5,14 +5,17 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import redis
 
 from contracts.errors import InvalidInputError
 from contracts.topics import EVENTS
+from feature_repo.erased import digest, remember
 from feature_repo.redis_layout import encode_entity_key
 from feature_repo.redis_reader import read_trending, read_user
 from lake.store import Lake
+from lake.tables import TABLES
 from streaming.namespace import compare, discard, swap, user_ids
 from streaming.replay import Replay, within
 from streaming.sink_rows import FEEDS, to_rows
@@ -116,3 +119,69 @@ def test_what_kafka_forgot_comes_from_the_lake_once(
     assert [act.item_id for act in row.activity.acts] == [f"i{n}" for n in range(60)]
     trend = read_trending(client, EVENTS.partitions, lambda: events[-1].timestamp.timestamp(), project=again.namespace)
     assert round(sum(trend.values())) == 60
+
+
+def test_history_of_an_older_log_comes_from_the_lake(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, tmp_path: Path
+) -> None:
+    before = [event(n, user=f"u{n % 3}") for n in range(360)]
+    after = [event(n, user="u1") for n in range(1000, 1005)]
+    lake = Lake(str(tmp_path))
+    rows, _ = to_rows(FEEDS[0], [(e.to_payload(), n % 8, n) for n, e in enumerate(before)])
+    lake.merge("interactions", rows, TABLES["interactions"].key)
+    produce(kafka_bootstrap, topic_prefix, after)
+    client = redis.Redis.from_url(redis_url)
+    again = replaying(client, lake, kafka_bootstrap, topic_prefix)
+    report = again.run(within(None, None))
+    assert (report.from_lake, report.from_kafka, report.users) == (360, 5, 3)
+    for number in range(3):
+        mine = [e.item_id for e in [*before, *after] if e.user_id == f"u{number}"]
+        row = read_user(client, f"u{number}", project=again.namespace)
+        assert [act.item_id for act in row.activity.acts] == mine[-100:]
+        assert {item for item, _ in row.seen.days} == set(mine)
+    trend = read_trending(client, EVENTS.partitions, lambda: after[-1].timestamp.timestamp(), project=again.namespace)
+    assert sum(trend.values()) == pytest.approx(365, rel=0.01)
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time) as (metrics, _):
+        wait_until(lambda: metrics.registry.get_sample_value("headwater_consumer_events_total") == 5)
+    swap(client, topic_prefix, again.namespace, time.time)
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time):
+        produce(kafka_bootstrap, topic_prefix, [event(2000, user="u1")])
+        wait_until(lambda: read_user(client, "u1", project=topic_prefix).activity.acts[-1].item_id == "i2000")
+    trend = read_trending(client, EVENTS.partitions, lambda: after[-1].timestamp.timestamp(), project=topic_prefix)
+    assert trend["i2000"] > 0
+
+
+def test_a_user_that_only_live_has_is_a_difference(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, tmp_path: Path
+) -> None:
+    produce(kafka_bootstrap, topic_prefix, [event(n) for n in range(5)])
+    client = redis.Redis.from_url(redis_url)
+    with consuming(kafka_bootstrap, topic_prefix, redis_url, time.time):
+        wait_until(lambda: len(read_user(client, "u1", project=topic_prefix).activity.acts) == 5)
+    again = replaying(client, Lake(str(tmp_path)), kafka_bootstrap, topic_prefix)
+    again.run(within(None, None))
+    assert compare(client, topic_prefix, again.namespace).equal
+    client.delete(encode_entity_key(again.namespace, {"user_id": "u1"}))
+    found = compare(client, topic_prefix, again.namespace)
+    assert (found.lost, found.examples, found.equal) == (1, ["u1"], False)
+
+
+def test_a_replay_leaves_out_what_came_before_a_user_was_erased(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, tmp_path: Path
+) -> None:
+    gone = f"gone-{topic_prefix}"
+    lake = Lake(str(tmp_path))
+    older, imported = [event(n, user=gone) for n in range(3)], [event(n, user=gone) for n in range(3, 6)]
+    rows, _ = to_rows(FEEDS[0], [(e.to_payload(), n, 900) for n, e in enumerate([*older, *imported])])
+    sources = pa.array(["stream"] * 3 + ["import"] * 3)
+    rows = rows.set_column(rows.column_names.index("source"), "source", sources)
+    lake.merge("interactions", rows, TABLES["interactions"].key)
+    produce(kafka_bootstrap, topic_prefix, [event(n, user=gone) for n in range(6, 12)])
+    client = redis.Redis.from_url(redis_url)
+    remember(client, {digest(gone): event(9).received_at.timestamp()})
+    again = replaying(client, lake, kafka_bootstrap, topic_prefix)
+    again.run(within(None, None))
+    row = read_user(client, gone, project=again.namespace)
+    assert [act.item_id for act in row.activity.acts] == ["i10", "i11"]
+    trend = read_trending(client, EVENTS.partitions, lambda: START.timestamp(), project=again.namespace)
+    assert trend.keys() == {"i10", "i11"}

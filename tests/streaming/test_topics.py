@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from contracts.errors import ConflictError, UnavailableError
-from contracts.topics import EVENTS, TOPICS
+from contracts.topics import EVENTS, SEGMENT_MS, TOPICS
 from streaming.topics import ensure_topics
 
 
@@ -19,6 +19,17 @@ def test_topics_are_created_once_and_found_again(kafka_bootstrap: str, topic_pre
     admin.close()
     found = {topic["name"]: len(topic["partitions"]) for topic in described}
     assert found == {topic.address(f"{topic_prefix}new."): topic.partitions for topic in TOPICS}
+
+
+def test_segments_end_after_a_day(kafka_bootstrap: str, topic_prefix: str) -> None:
+    from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+
+    ensure_topics(kafka_bootstrap, topic_prefix)
+    admin = KafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    name = EVENTS.address(topic_prefix)
+    found = str(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name, ["segment.ms"])]))
+    admin.close()
+    assert str(SEGMENT_MS) in found
 
 
 def test_another_number_of_partitions_is_refused(kafka_bootstrap: str, topic_prefix: str) -> None:

@@ -34,7 +34,7 @@ def _broken() -> Column:
 
 
 def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseRules) -> Cleaned:
-    """Keeps rows of [start, end) that hold the contract, once per event id, of users that break no abuse rule.
+    """Keeps rows of [start, end) that hold the contract, once per user and event id, of users that break no abuse rule.
 
     A row is dropped for the first reason that applies: contract, outside_window, duplicate, then the abuse rules. Of
     duplicates the one that came first (received_at, then origin) stays, so that a second run keeps the same rows.
@@ -64,11 +64,11 @@ def clean(interactions: DataFrame, start: datetime, end: datetime, rules: AbuseR
 
 
 def _once(checked: DataFrame) -> DataFrame:
-    """Gives all but the first row of an event the reason DUPLICATE. Importing merges by event id, so mostly there is
-    none: that is found out first, since to put whole rows in order costs several times as much."""
-    if checked.groupBy("event_id").count().where("count > 1").isEmpty():
+    """Gives all but the first row of an event the reason DUPLICATE. The lake merges by user and event id, so mostly
+    there is none: that is found out first, since to put whole rows in order costs several times as much."""
+    if checked.groupBy("user_id", "event_id").count().where("count > 1").isEmpty():
         return checked
-    first = Window.partitionBy("event_id").orderBy(
+    first = Window.partitionBy("user_id", "event_id").orderBy(
         sf.col("reason").isNotNull(), sf.col("received_at").asc_nulls_last(), "origin"
     )
     repeated = sf.col("reason").isNull() & (sf.row_number().over(first) > 1)

@@ -47,7 +47,8 @@ def clean(run: Run, out: Path) -> Mapping[str, Any]:
         )
         counted = {row.reason: (row.rows, row.users) for row in by_reason.collect()}
         kept = spark.read.parquet(str(out / INTERACTIONS)).count()
-    run.lake.merge("dropped", pq.read_table(out / DROPPED).cast(_schema(out / DROPPED)), ("event_id", "run", "origin"))
+    rows = pq.read_table(out / DROPPED).cast(_schema(out / DROPPED))
+    run.lake.merge("dropped", rows, ("user_id", "event_id", "run", "origin"))
     return {
         "kept": kept,
         "dropped": {reason: rows for reason, (rows, _) in sorted(counted.items())},

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from contracts.errors import NotFoundError
 from contracts.requests import ErasureProgress
 from contracts.rows import Id
+from feature_repo.erased import digest, remember
 from serving.auth.scopes import ADMIN
 from serving.auth.verifier import Caller
 from serving.erasure.ledger import Erasure
@@ -33,9 +34,11 @@ async def erase(request: Request, gateway: GatewayOf, caller: Admin, user_id: Us
 
     def work() -> dict[str, Any]:
         within_limits(gateway, request, caller, None)
-        releases = gateway.known_releases()
+        releases, now = gateway.known_releases(), gateway.clock()
+        # First, so that the consumer does not bring back what is deleted next.
+        gateway.redis_breaker.call(remember, gateway.redis, {digest(user_id): now})
         keys = gateway.redis_breaker.call(erase_online, gateway.redis, user_id, releases)
-        return _shown(gateway.erasures.request(user_id, gateway.clock(), keys))
+        return _shown(gateway.erasures.request(user_id, now, keys))
 
     return json_response(await gateway.in_thread(work), 202)
 

@@ -49,6 +49,13 @@ def test_breaking_rows_duplicates_and_rows_outside_the_window_are_dropped_with_t
     assert dropped == {("u", "contract"): 3, ("u", "duplicate"): 1, ("u", "outside_window"): 2}
 
 
+def test_two_users_may_number_their_events_alike(spark: SparkSession) -> None:
+    first, second = (interaction(user, "i1", at(1)) | {"event_id": "1"} for user in ("u", "v"))
+    repeated = first | {"origin": "file:later"}
+    kept, dropped = _cleaned(spark, [first, second, repeated])
+    assert (kept, dropped) == ({"1"}, {("u", "duplicate"): 1})
+
+
 def test_bots_are_dropped_whole_and_people_stay(spark: SparkSession) -> None:
     chance = random.Random(1)
     bots = {
