@@ -26,7 +26,7 @@ from storefront.credentials import SCOPES
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-ONE_SHOT = {"airflow-migrate", "migrate"}
+ONE_SHOT = {"airflow-migrate", "bucket", "migrate"}
 OURS = [name for name, service in SERVICES.items() if service["image"].startswith("headwater:")]
 PROMETHEUS: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
 
@@ -50,6 +50,17 @@ def test_every_service_is_pinned_limited_restarted_and_checked(name: str) -> Non
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
     assert service["restart"] in {"unless-stopped", "on-failure"}
     assert name in ONE_SHOT or service.get("healthcheck")
+
+
+def test_the_bucket_of_the_lake_is_made_before_whoever_writes_or_shows_it() -> None:
+    lake = SERVICES["gateway"]["environment"]["HEADWATER_LAKE"]
+    bucket = lake.removeprefix("s3://").removesuffix("/lake")
+    (command,) = SERVICES["bucket"]["command"]
+    assert f'mc mb --ignore-existing "lake/{bucket}"' in command
+    assert SERVICES["gateway"]["environment"]["HEADWATER_S3_ENDPOINT"] in command
+    assert SERVICES["bucket"]["image"] == SERVICES["s3"]["image"]
+    for name in ("airflow-worker", "console"):
+        assert SERVICES[name]["depends_on"]["bucket"] == {"condition": "service_completed_successfully"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
