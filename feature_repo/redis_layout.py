@@ -95,6 +95,21 @@ def decode_entity_key(key: bytes, join_key: str, project: str) -> str | None:
     return key[start:end].decode() if key[end:] == project.encode() else None
 
 
+def keys_of(project: str, names: Sequence[str], known: Mapping[str, str]) -> bytes:
+    """The pattern for SCAN of the keys with the join keys ``names`` of which some are ``known``."""
+    ordered = tuple(sorted(names))
+    parts = [literal(key_head(ordered))]
+    for name in ordered:
+        encoded = known.get(name, "").encode()
+        parts.append(literal(struct.pack("<II", _STRING, len(encoded)) + encoded) if name in known else b"*")
+    return b"".join([*parts, literal(project.encode())])
+
+
+def literal(text: bytes) -> bytes:
+    """Bytes that stand for themselves in a pattern of Redis."""
+    return b"".join(b"\\" + bytes([c]) if bytes([c]) in b"*?[]\\^-" else bytes([c]) for c in text)
+
+
 @lru_cache(maxsize=4096)
 def field_hash(view: str, feature: str) -> bytes:
     """The 4 bytes that name a feature's field in the hash."""

@@ -13,7 +13,7 @@ from contracts.errors import ConflictError
 from contracts.topics import EVENTS
 from feature_repo import activity, seen, trending
 from feature_repo.online import USER_ACTIVITY, USER_SEEN, USER_VECTOR
-from feature_repo.redis_layout import encode_entity_key, encode_row, encode_version, timestamp_field
+from feature_repo.redis_layout import encode_entity_key, encode_row, encode_version, literal, timestamp_field
 from feature_repo.redis_reader import UserRow, read_users, trending_key
 from feature_repo.redis_state import ATTEMPTS
 from feature_repo.redis_writer import Write, next_version, write_all, write_rows
@@ -29,15 +29,11 @@ def user_ids(client: "redis.Redis[bytes]", project: str) -> Iterator[str]:
     head = encode_entity_key("", {"user_id": ""})[:-4]
     tail = project.encode()
     met: set[bytes] = set()
-    for key in client.scan_iter(match=_literal(head) + b"*" + _literal(tail), count=AT_ONCE):
+    for key in client.scan_iter(match=literal(head) + b"*" + literal(tail), count=AT_ONCE):
         length = int.from_bytes(key[len(head) : len(head) + 4], "little")
         if len(key) == len(head) + 4 + length + len(tail) and key not in met:
             met.add(key)
             yield key[len(head) + 4 : len(head) + 4 + length].decode()
-
-
-def _literal(text: bytes) -> bytes:
-    return b"".join(b"\\" + bytes([c]) if bytes([c]) in b"*?[]\\^-" else bytes([c]) for c in text)
 
 
 @dataclass

@@ -5,6 +5,7 @@ reads (tests/training/feature_export).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import redis
 from contracts.errors import UnavailableError
 from feature_repo.entities import EVENT_TIMESTAMP
 from feature_repo.online import PROJECT, OnlineView, Value
-from feature_repo.redis_layout import encode_entity_key
+from feature_repo.redis_layout import keys_of
 from feature_repo.redis_writer import write_rows
 
 Row = tuple[Mapping[str, str], Mapping[str, Value], int]
@@ -60,13 +61,14 @@ def write(client: "redis.Redis[bytes]", view: OnlineView, rows: Iterator[Row]) -
         raise UnavailableError("Redis", f"{error}; the retry completes the export") from error
 
 
-def delete_vectors(client: "redis.Redis[bytes]", view: OnlineView, ids: Sequence[str], release: str) -> int:
-    """Removes the vectors of a release. Returns how many were there."""
-    entity, removed = view.join_keys[0], 0
-    keys = [encode_entity_key(PROJECT, {entity: identity, "release": release}) for identity in ids]
+def delete_vectors(client: "redis.Redis[bytes]", view: OnlineView, release: str) -> int:
+    """Removes all vectors of a release, also those that the stream wrote for users whom no export knew. Returns how
+    many were there."""
+    removed = 0
     try:
-        for start in range(0, len(keys), BATCH):
-            removed += int(client.unlink(*keys[start : start + BATCH]))
+        found = client.scan_iter(match=keys_of(PROJECT, view.join_keys, {"release": release}), count=BATCH)
+        while keys := list(islice(found, BATCH)):
+            removed += int(client.unlink(*keys))
     except redis.RedisError as error:
         raise UnavailableError("Redis", f"{error}; the next run cleans up") from error
     return removed

@@ -117,8 +117,7 @@ def clean_up(run: Run, client: "redis.Redis[bytes]") -> list[str]:
         for view in (USER_VECTOR, ITEM_VECTOR):
             path = folder / f"{view.name}.parquet"
             if path.is_file():
-                ids = pq.read_table(path, columns=[view.join_keys[0]])[view.join_keys[0]].to_pylist()
-                delete_vectors(client, view, ids, manifest.id)
+                delete_vectors(client, view, manifest.id)
                 path.unlink()
         cleaned.append(manifest.id)
     return cleaned + store.remove_leftovers(time.time() - run.settings.release_grace_days * DAY_SECONDS)

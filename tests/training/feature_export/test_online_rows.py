@@ -15,7 +15,7 @@ from contracts.clock import utc
 from contracts.errors import UnavailableError
 from contracts.events import ACTION_CODES, Action
 from feature_repo import user_daily
-from feature_repo.online import USER_DAILY, USER_VECTOR
+from feature_repo.online import ITEM_VECTOR, USER_DAILY, USER_VECTOR
 from feature_repo.redis_reader import read_user
 from feature_repo.redis_state import UserState, folding
 from feature_repo.sources import Offline
@@ -86,7 +86,10 @@ def test_vectors_belong_to_their_release_and_go_with_it(clean_redis: str) -> Non
         assert write(client, USER_VECTOR, vector_rows(["a", "b"], vectors, USER_VECTOR, RELEASE, [1, 1])) == 2
         assert write(client, USER_VECTOR, vector_rows(["a"], vectors[:1], USER_VECTOR, "r00000000000b", [1])) == 1
         np.testing.assert_array_equal(read_user(client, "b", [RELEASE]).vectors[RELEASE].vector, vectors[1])
-        assert delete_vectors(client, USER_VECTOR, ["a", "b", "nobody"], RELEASE) == 2
+        row = {"item_id": "a", "release": RELEASE}, {"item_vector": vectors[0]}, 1
+        assert write(client, ITEM_VECTOR, iter([row])) == 1
+        assert delete_vectors(client, USER_VECTOR, RELEASE) == 2
+        assert delete_vectors(client, ITEM_VECTOR, RELEASE) == 1
         assert not read_user(client, "b", [RELEASE]).vectors
         assert "r00000000000b" in read_user(client, "a", ["r00000000000b"]).vectors
 
@@ -109,7 +112,7 @@ def test_users_are_seeded_with_the_streams_own_fold_and_twice_is_once(clean_redi
     [
         lambda client: write(client, USER_DAILY, daily_rows(newest_of_each(_snapshots(2), "user_id"), USER_DAILY)),
         lambda client: seed_users(client, _actions([("a", "i1", 0)]), _now),
-        lambda client: delete_vectors(client, USER_VECTOR, ["a"], RELEASE),
+        lambda client: delete_vectors(client, USER_VECTOR, RELEASE),
     ],
     ids=["rows", "users", "deletion"],
 )
