@@ -26,6 +26,17 @@ class Scrape:
             }
         )
 
+    @classmethod
+    def of_all(cls, replicas: Mapping[str, "Scrape"]) -> "Scrape":
+        """The samples of several processes side by side, told apart by their addresses."""
+        return cls(
+            {
+                (name, labels | {("replica", address)}): value
+                for address, replica in replicas.items()
+                for (name, labels), value in replica
+            }
+        )
+
     def since(self, before: "Scrape") -> "Scrape":
         """What every counter grew by. One that fell was started anew, and grew from nothing."""
         return Scrape({key: _growth(before._values.get(key, 0.0), value) for key, value in self})
@@ -34,6 +45,10 @@ class Scrape:
         """Sum over every series of ``name`` with these labels."""
         wanted = labels.items()
         return sum(value for (known, has), value in self if known == name and wanted <= has)
+
+    def most(self, name: str) -> float:
+        """The largest of every series of ``name``; 0 without one."""
+        return max((value for (known, _), value in self if known == name), default=0.0)
 
     def by(self, name: str, label: str) -> dict[str, float]:
         """Sums of ``name`` for each value of ``label``."""

@@ -41,8 +41,8 @@ def of_gateway(now: Scrape, grown: Scrape, seconds: float) -> dict[str, Any]:
         "sources": grown.by("headwater_candidates_total", "source"),
         "impressions": grown.by("headwater_impressions_total", "outcome"),
         "impressions_waiting": now.total("headwater_impression_buffer", where="memory"),
-        "impressions_on_disk_bytes": now.total("headwater_impression_spilled_bytes"),
-        "item_features_age_seconds": now.total("headwater_item_features_age_seconds"),
+        "impressions_on_disk_bytes": now.most("headwater_impression_spilled_bytes"),
+        "item_features_age_seconds": now.most("headwater_item_features_age_seconds"),
     }
 
 

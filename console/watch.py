@@ -1,5 +1,7 @@
 """Looks at a server's ``/metrics`` again and again, so that a page that opens has figures and a trend at once."""
 
+import asyncio
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,12 +23,13 @@ Summary = Callable[[Scrape, Scrape, float], dict[str, Any]]
 
 
 class Watch:
-    """The looks at one server. ``trend`` names the figures that are kept for each interval between two looks."""
+    """The looks at one server, or at all replicas behind its name. ``trend`` names the figures that are kept for each
+    interval between two looks."""
 
     def __init__(self, client: httpx.AsyncClient, name: str, url: str, summary: Summary, trend: Sequence[str]) -> None:
         self._client = client
         self._name = name
-        self._url = f"{url}/metrics"
+        self._url = httpx.URL(f"{url}/metrics")
         self._summary = summary
         self._trend = trend
         kept = int(KEPT_SECONDS / SECONDS) + 1
@@ -36,15 +39,16 @@ class Watch:
 
     async def look(self) -> None:
         """Takes one look; a server that does not answer is remembered as such."""
+        replicas = await _replicas(self._url)
         try:
-            answer = await self._client.get(self._url)
-            answer.raise_for_status()
-            scrape = Scrape.parse(answer.text)
+            answers = await asyncio.gather(*(self._client.get(one) for one in replicas))
+            read = [Scrape.parse(answer.raise_for_status().text) for answer in answers]
         except (httpx.HTTPError, ValueError) as error:
             self._fault = f"{self._url} {_reason(error)}"
             return
         self._fault = None
-        self._take(time.monotonic(), scrape)
+        addresses = [one.host for one in replicas]
+        self._take(time.monotonic(), Scrape.of_all(dict(zip(addresses, read, strict=True))))
 
     def over(self, seconds: float) -> dict[str, Any]:
         """The figures of the last ``seconds`` (the interval that there is: ``seconds`` of the answer), and ``points``,
@@ -73,6 +77,18 @@ class Watch:
             whole = self._summary(scrape, scrape.since(before), at - earlier)
             self._points.append({name: whole[name] for name in self._trend})
         self._looks.append((at, scrape))
+
+
+async def _replicas(url: httpx.URL) -> list[httpx.URL]:
+    """The URL for every address of its name. Counters of different processes must not be taken for one's: what looks
+    like a fall is counted as a start."""
+    if url.scheme != "http":
+        return [url]  # a certificate names the host
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 80, type=socket.SOCK_STREAM)
+    except OSError:
+        return [url]  # whoever asks it says what is wrong
+    return [url.copy_with(host=host) for host in sorted({str(address[0]) for *_, address in found})]
 
 
 def gateway_watch(client: httpx.AsyncClient, url: str) -> Watch:

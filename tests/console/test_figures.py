@@ -82,7 +82,7 @@ async def test_a_watch_has_figures_of_the_window_asked_for_and_a_trend(clock: li
     metrics = ConsumerMetrics()
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=generate_latest(metrics.registry)))
     async with httpx.AsyncClient(transport=transport) as client:
-        watched = consumer_watch(client, "http://consumer")
+        watched = consumer_watch(client, "http://127.0.0.1")
         await watched.look()
         assert watched.over(60)["figures"] is None
         for step in range(30):
@@ -95,15 +95,38 @@ async def test_a_watch_has_figures_of_the_window_asked_for_and_a_trend(clock: li
     assert [point["events_per_second"] for point in long["points"]] == [10.0] * 20 + [100.0] * 10
 
 
+async def test_replicas_behind_one_name_are_each_asked_and_added_up(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def two(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", (f"10.0.0.{n}", 80)) for n in (2, 1)]
+
+    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", two)
+    replicas = {"10.0.0.1": ConsumerMetrics(), "10.0.0.2": ConsumerMetrics()}
+    replicas["10.0.0.1"].events.inc(100_000)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=generate_latest(replicas[request.url.host].registry))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        watched = consumer_watch(client, "http://consumer")
+        await watched.look()
+        clock[0] += 5.0
+        for one in replicas.values():
+            one.events.inc(50)
+        await watched.look()
+    assert watched.over(60)["figures"]["events_per_second"] == 20.0
+
+
 @pytest.mark.parametrize(
     ("answer", "says"), [(httpx.Response(500), "answers 500"), (httpx.Response(200, text="<html>{"), "no figures")]
 )
 async def test_a_watch_says_what_it_got_instead_and_recovers(answer: httpx.Response, says: str) -> None:
     answers = [answer, httpx.Response(200, text="# nothing\n")]
     async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answers.pop(0))) as client:
-        watched = gateway_watch(client, "http://gateway")
+        watched = gateway_watch(client, "http://127.0.0.1")
         await watched.look()
-        with pytest.raises(UnavailableError, match=f"gateway is unavailable: http://gateway/metrics .*{says}"):
+        with pytest.raises(UnavailableError, match=f"gateway is unavailable: http://127.0.0.1/metrics .*{says}"):
             watched.over(60)
         await watched.look()
         assert watched.over(60)["figures"] is None
