@@ -85,7 +85,9 @@ async def _replicas(url: httpx.URL) -> list[httpx.URL]:
     if url.scheme != "http":
         return [url]  # a certificate names the host
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 80, type=socket.SOCK_STREAM)
+        # IPv4 alone: localhost has an address of each kind, of one and the same server.
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(url.host, url.port or 80, family=socket.AF_INET)
     except OSError:
         return [url]  # whoever asks it says what is wrong
     return [url.copy_with(host=host) for host in sorted({str(address[0]) for *_, address in found})]
