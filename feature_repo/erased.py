@@ -29,10 +29,13 @@ def remember(client: "redis.Redis[bytes]", erased: Mapping[str, float]) -> None:
         pipe.execute()
 
 
-def forget(client: "redis.Redis[bytes]", digests: Collection[str]) -> None:
-    """Removes erasures that Kafka holds nothing of any more. Raises redis.RedisError."""
-    if digests:
-        client.hdel(KEY, *digests)
+def forget(client: "redis.Redis[bytes]", erased: Mapping[str, float]) -> None:
+    """Removes erasures (digest → when it was asked for) that Kafka holds nothing of any more; one that was asked for
+    again since stays. Raises redis.RedisError."""
+    for user_digest, asked in erased.items():
+        held = client.hget(KEY, user_digest)
+        if held is not None and float(held) <= asked:
+            client.hdel(KEY, user_digest)
 
 
 def erased_until(client: "redis.Redis[bytes]", user_ids: Collection[str]) -> dict[str, float]:

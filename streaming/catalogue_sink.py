@@ -1,6 +1,7 @@
 """Items put and deleted through the API go into the lake's table ``items``: the next release is trained with them."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,29 +16,34 @@ from contracts.catalogue import CatalogueChange, Item
 from contracts.errors import UnavailableError
 from contracts.topics import CATALOGUE
 from lake.store import Lake
+from streaming.topics import reach
 
 ITEMS, KEY = "items", "item_id"
 PLACE = "catalogue.json"
 """In the sink's folder: the end of the topic that the lake has."""
 POLL_MILLISECONDS = 1000
+SILENT_SECONDS = 30.0
 AT_ONCE = 1000
 
 
 def sink_catalogue(lake: Lake, bootstrap: str, prefix: str, folder: Path) -> int:
-    """Brings the last change of every item into the lake; returns how many rows it changed. The compacted topic is read
-    whole, and not at all when nothing was added. May be repeated. Raises UnavailableError."""
+    """Brings the last change of every item that was changed since the last run into the lake; returns how many rows it
+    changed. An import that came between stays as it is. May be repeated. Raises UnavailableError."""
     place = TopicPartition(CATALOGUE.address(prefix), 0)
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+    reach(bootstrap)
     try:
-        consumer.assign([place])
-        end = int(consumer.end_offsets([place])[place])
-        if _known(folder) == end:
-            return 0
-        changes = _last_changes(consumer, place, end)
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False)
+        try:
+            end = int(consumer.end_offsets([place])[place])
+            start = _known(folder)
+            if start == end:
+                return 0
+            consumer.assign([place])
+            changes = _last_changes(consumer, place, start if start < end else 0, end)
+        finally:
+            consumer.close()
     except KafkaError as error:
         raise UnavailableError("Kafka", f"the catalogue topic could not be read ({error})") from error
-    finally:
-        consumer.close()
     changed = _put(lake, changes) + _delete(lake, [one.item_id for one in changes.values() if one.deleted])
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{PLACE}.partial"
@@ -51,12 +57,18 @@ def _known(folder: Path) -> int:
     return int(json.loads(path.read_text())["end"]) if path.exists() else 0
 
 
-def _last_changes(consumer: KafkaConsumer, place: TopicPartition, end: int) -> Mapping[str, CatalogueChange]:
-    """By item id. A message that breaks its contract is passed over, as by the gateway."""
-    consumer.seek_to_beginning(place)
+def _last_changes(
+    consumer: KafkaConsumer, place: TopicPartition, start: int, end: int
+) -> Mapping[str, CatalogueChange]:
+    """By item id. A message that breaks its contract is passed over, as by the gateway. Raises UnavailableError when
+    Kafka sends nothing for SILENT_SECONDS."""
+    first = int(consumer.beginning_offsets([place])[place])
+    consumer.seek(place, max(start, first))
     found: dict[str, CatalogueChange] = {}
-    while consumer.position(place) < end:
-        for record in consumer.poll(timeout_ms=POLL_MILLISECONDS).get(place, []):
+    reached, heard_at = max(start, first), time.monotonic()
+    while reached < end:
+        records = consumer.poll(timeout_ms=POLL_MILLISECONDS).get(place, [])
+        for record in records:
             if record.value is None:
                 continue
             try:
@@ -64,6 +76,12 @@ def _last_changes(consumer: KafkaConsumer, place: TopicPartition, end: int) -> M
             except ValidationError:
                 continue
             found[change.item_id] = change
+        # What ends a compacted topic may be no message that is handed out.
+        position = consumer.position(place, timeout_ms=POLL_MILLISECONDS)
+        if position is not None and position > reached:
+            reached, heard_at = position, time.monotonic()
+        elif time.monotonic() > heard_at + SILENT_SECONDS:
+            raise UnavailableError("Kafka", f"it sent nothing of the catalogue topic for {SILENT_SECONDS:.0f} s")
     return found
 
 

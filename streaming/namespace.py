@@ -1,6 +1,6 @@
 """Two namespaces of online state (Feast projects in one Redis): their users, their differences, and the swap."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import cast
@@ -78,13 +78,19 @@ class Comparison:
                 self.vectors += 1
 
 
+def _each_once(users: Iterable[str]) -> Iterator[str]:
+    met: set[str] = set()
+    for user in users:
+        if user not in met:
+            met.add(user)
+            yield user
+
+
 def compare(client: "redis.Redis[bytes]", live: str, other: str, releases: Sequence[str] = ()) -> Comparison:
     """Compares every user that either has."""
     result = Comparison()
-    met: set[str] = set()
-    iterator = chain(user_ids(client, other), (u for u in user_ids(client, live) if u not in met))
+    iterator = _each_once(chain(user_ids(client, other), user_ids(client, live)))
     while ids := list(islice(iterator, AT_ONCE)):
-        met.update(ids)
         lives = read_users(client, ids, releases, project=live)
         others = read_users(client, ids, releases, project=other)
         for user_id, one, two in zip(ids, lives, others, strict=True):

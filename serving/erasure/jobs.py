@@ -10,7 +10,7 @@ from lake.store import Lake
 from releases.store import ReleaseStore
 from serving.erasure.job import erase_waiting
 from serving.erasure.ledger import DONE, Ledger
-from serving.erasure.online import erase_online, remember_waiting
+from serving.erasure.online import erase_online, filled_again, remember_waiting
 
 
 def erase_users() -> dict[str, Any]:
@@ -22,6 +22,7 @@ def erase_users() -> dict[str, Any]:
     releases = [manifest.id for manifest in ReleaseStore(settings.releases).list()]
     ledger = Ledger(settings.home / "erasures")
     with redis.Redis.from_url(settings.redis_url) as client:
+        filled_again(client, ledger, releases)
         remember_waiting(client, ledger)
         worked_on = erase_waiting(
             ledger,
@@ -30,7 +31,7 @@ def erase_users() -> dict[str, Any]:
             lambda user_id: erase_online(client, user_id, releases),
             settings.now(),
         )
-        erased.forget(client, [one.user_digest for one in worked_on if one.state == DONE])
+        erased.forget(client, {one.user_digest: one.requested_at for one in worked_on if one.state == DONE})
     states = [one.state for one in worked_on]
     return {
         "states": {state: states.count(state) for state in sorted(set(states))},

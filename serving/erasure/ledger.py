@@ -56,21 +56,27 @@ class Ledger:
     def progress(self, erasure: Erasure, table: str, rows: int) -> Erasure:
         """Writes down that a table is free of the user, by another ``rows`` removed."""
         changed = replace(erasure, tables={**erasure.tables, table: erasure.tables.get(table, 0) + rows})
-        self._write(changed)
+        self._advance(changed)
         return changed
 
     def erased(self, erasure: Erasure, files: dict[str, int], online_keys: int, kafka_clear_at: float) -> Erasure:
         """Writes down that all is free of the user but Kafka's topics."""
         keys = erasure.online_keys + online_keys
         changed = replace(erasure, state=ERASED, files=files, online_keys=keys, kafka_clear_at=kafka_clear_at)
-        self._write(changed)
+        self._advance(changed)
         return changed
 
     def finish(self, erasure: Erasure, now: float) -> Erasure:
         """Writes down that all is done, and forgets the user's id."""
         changed = replace(erasure, state=DONE, finished_at=now, user_id="")
-        self._write(changed)
+        self._advance(changed)
         return changed
+
+    def _advance(self, erasure: Erasure) -> None:
+        """Writes it down, unless the user has asked again since: that erasure begins anew."""
+        path = self._path(erasure.user_digest)
+        if not path.exists() or json.loads(path.read_text())["requested_at"] <= erasure.requested_at:
+            self._write(erasure)
 
     def _path(self, user_digest: str) -> Path:
         return self._directory / f"{user_digest}.json"

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = RETRY_SECONDS = 2.0
 POLL_MILLISECONDS = 200
-SAVE_SECONDS = 1.0
+SAVE_SECONDS = 10.0
 """The snapshot is written no more often."""
 
 

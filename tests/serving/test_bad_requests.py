@@ -259,8 +259,9 @@ def test_limits_for_a_user_and_a_client(with_changes: WithChanges) -> None:
 
 def test_events_of_two_users_in_a_list_count_for_each(with_changes: WithChanges) -> None:
     listed = [{"user_id": user, "item_id": "i1", "action": "view"} for user in ("hasty", "hasty-too")]
-    with with_changes(rate_user_per_second=2) as limited:
+    with with_changes(rate_user_per_second=1, rate_client_per_second=500) as limited:
         wait_until(lambda: limited.gateway.kafka.up)
-        answers = [limited.post("/v1/events", json=listed) for _ in range(5)]
-        assert [answer.status_code for answer in answers] == [202, 202, 202, 202, 429]
+        answers = [limited.post("/v1/events", json=listed)]
+        while answers[-1].status_code == 202 and len(answers) < 50:
+            answers.append(limited.post("/v1/events", json=listed))
         assert _problem(answers[-1], 429)["errors"][0]["field"] == "user"

@@ -11,10 +11,12 @@ import redis
 from contracts.events import Interaction, QuarantinedRow
 from contracts.impressions import Impression
 from feature_repo.erased import digest, erased_until, forget
+from feature_repo.online import PROJECT
+from feature_repo.redis_layout import encode_entity_key
 from lake.store import Lake
 from serving.erasure.job import KAFKA_SECONDS, erase_waiting
 from serving.erasure.ledger import DONE, ERASED, Ledger
-from serving.erasure.online import remember_waiting
+from serving.erasure.online import filled_again, remember_waiting
 
 ASKED = datetime(2026, 11, 20, tzinfo=UTC)
 LEAVER = "o'leary (🙂)"
@@ -149,7 +151,29 @@ def test_a_redis_that_was_emptied_is_told_again(place: Place, redis_url: str) ->
         assert erased_until(client, [LEAVER]) == {}
         remember_waiting(client, place.ledger)
         assert erased_until(client, [LEAVER, "stays"]) == {LEAVER: ASKED.timestamp()}
-        forget(client, [digest(LEAVER)])
+        forget(client, {digest(LEAVER): ASKED.timestamp()})
+
+
+def test_whom_the_stream_brought_back_into_an_emptied_redis_is_erased_again(place: Place, redis_url: str) -> None:
+    key = encode_entity_key(PROJECT, {"user_id": LEAVER})
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(key, "field", "of messages from before")
+        assert filled_again(client, place.ledger, []) == 0, "the request itself is not carried out yet"
+        assert place.erase() == ERASED
+        assert filled_again(client, place.ledger, []) == 1
+        assert not client.exists(key)
+        remember_waiting(client, place.ledger)
+        client.hset(key, "field", "of messages from after")
+        assert filled_again(client, place.ledger, []) == 0
+        client.delete(key)
+        forget(client, {digest(LEAVER): ASKED.timestamp()})
+
+
+def test_who_asks_again_while_the_job_works_is_erased_anew(place: Place) -> None:
+    (working,) = place.ledger.waiting()
+    again = place.ledger.request(LEAVER, ASKED.timestamp() + 60, 0)
+    place.ledger.finish(place.ledger.erased(working, {}, 0, 0.0), ASKED.timestamp() + 61)
+    assert place.ledger.waiting() == [again]
 
 
 def test_a_user_without_rows_is_erased_all_the_same(place: Place) -> None:

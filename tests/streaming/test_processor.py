@@ -82,5 +82,7 @@ def test_what_came_before_a_user_was_erased_is_not_folded_again(redis_url: str, 
         acts = {user: read_user(client, user, project=topic_prefix).activity.acts for user in (gone, stays)}
         assert [act.item_id for act in acts[gone]] == ["i2", "i3"]
         assert [act.item_id for act in acts[stays]] == ["i0", "i1", "i2", "i3"]
-        forget(client, [digest(gone)])
+        forget(client, {digest(gone): NOW})
+        assert erased_until(client, [gone]) == {gone: NOW + 1}, "asked for again after that erasure"
+        forget(client, {digest(gone): NOW + 1})
         assert erased_until(client, [gone]) == {}

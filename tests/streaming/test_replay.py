@@ -48,7 +48,7 @@ def test_replayed_state_equals_live_state_and_repairs_it(
         assert (report.from_kafka, report.from_lake, report.users) == (1280, 30, 13)
         found = compare(client, live, again.namespace)
         assert (found.history, found.counters, found.seen) == (1, 1, 1)
-        assert (found.missing, found.examples) == (1, ["imported"])
+        assert (found.users, found.missing, found.examples) == (13, 1, ["imported"])
         trend = read_trending(client, EVENTS.partitions, lambda: last, project=live)
         assert trend == read_trending(client, EVENTS.partitions, lambda: last, project=again.namespace)
 

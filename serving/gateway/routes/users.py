@@ -35,7 +35,9 @@ async def erase(request: Request, gateway: GatewayOf, caller: Admin, user_id: Us
     def work() -> dict[str, Any]:
         within_limits(gateway, request, caller, None)
         releases, now = gateway.known_releases(), gateway.clock()
-        # First, so that the consumer does not bring back what is deleted next.
+        # First on disk: where Redis fails, the daily job does the rest. Then in Redis, so that the consumer does not
+        # bring back what is deleted next.
+        gateway.erasures.request(user_id, now, 0)
         gateway.redis_breaker.call(remember, gateway.redis, {digest(user_id): now})
         keys = gateway.redis_breaker.call(erase_online, gateway.redis, user_id, releases)
         return _shown(gateway.erasures.request(user_id, now, keys))
