@@ -23,7 +23,7 @@ A run may be repeated or be late: the same day gives the same look, and a decisi
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable("0 1 * * *", timezone="UTC", run_immediately=timedelta(0)),
     is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,

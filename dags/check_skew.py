@@ -21,7 +21,7 @@ dead letters and at `ingest_events`: events that are late on either side are the
 
 @dag(
     # After ingest_events has brought the last events of the day. Without a start date, as in train_daily.
-    schedule=CronTriggerTimetable("30 1 * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable("30 1 * * *", timezone="UTC", run_immediately=timedelta(0)),
     is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,

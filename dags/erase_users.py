@@ -18,7 +18,7 @@ looked through again every day until then; then it is *done* and the id is forgo
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable("0 2 * * *", timezone="UTC", run_immediately=timedelta(0)),
     is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,

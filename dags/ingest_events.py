@@ -18,7 +18,7 @@ A run may be repeated, killed or skipped: the next one goes on where the lake st
 
 @dag(
     # Shortly before train_daily, so that a day is nearly whole when it is trained on.
-    schedule=CronTriggerTimetable("55 * * * *", timezone="UTC"),
+    schedule=CronTriggerTimetable("55 * * * *", timezone="UTC", run_immediately=timedelta(0)),
     is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,

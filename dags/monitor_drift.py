@@ -27,7 +27,9 @@ def perform(run: str, step: str) -> dict[str, Any]:
 @dag(
     dag_id="monitor_drift",
     # Without a start date, as in train_daily: a new installation waits for the next Monday.
-    schedule=CronTriggerTimetable("0 4 * * 1", timezone="UTC", interval=timedelta(days=7)),
+    schedule=CronTriggerTimetable(
+        "0 4 * * 1", timezone="UTC", interval=timedelta(days=7), run_immediately=timedelta(0)
+    ),
     is_paused_upon_creation=False,
     catchup=False,
     max_active_runs=1,

@@ -42,8 +42,11 @@ def perform(run_id: str, step: str) -> dict[str, Any]:
 @dag(
     dag_id="train_daily",
     # A trigger timetable without a start date: taking the DAG out of pause waits for the next midnight. With either
-    # another timetable or a start date Airflow would train on the day before at once.
-    schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=timedelta(days=1)),
+    # another timetable or a start date Airflow would train on the day before at once; so it would, whatever its manual
+    # says of False, until a tenth of the day is over.
+    schedule=CronTriggerTimetable(
+        "0 0 * * *", timezone="UTC", interval=timedelta(days=1), run_immediately=timedelta(0)
+    ),
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULTS,

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.timetables.base import TimeRestriction
+from airflow.timetables.trigger import CronTriggerTimetable
 
 from training.jobs.steps import SHIPPING, STEPS
 
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = sorted(path for path in DAGS.glob("*.py") if path.name != "__init__.py")
+EVER = TimeRestriction(None, None, catchup=False)
 ALLOWED = {"__future__", "airflow", "datetime", "logging", "pendulum", "typing", "collections", "os", "pathlib"}
 
 
@@ -65,3 +68,12 @@ def test_only_the_training_waits_for_somebody_to_start_it(
     assert one.is_paused_upon_creation is (None if path.stem == "train_daily" else False)
     assert type(one.timetable).__name__ == "CronTriggerTimetable", "nothing runs at the moment that it is installed"
     assert one.start_date is None
+    planned = one.timetable
+    scheduled = CronTriggerTimetable(
+        planned.expression, timezone="UTC", interval=planned.interval, run_immediately=planned.run_immediately
+    )
+    tick = scheduled.next_dagrun_info(last_automated_data_interval=None, restriction=EVER).run_after
+    shortly_after = tick.add(seconds=5)
+    monkeypatch.setattr("airflow.timetables.trigger.utcnow", lambda: shortly_after)
+    first = scheduled.next_dagrun_info(last_automated_data_interval=None, restriction=EVER)
+    assert first.run_after > shortly_after, "a run that was due before the DAG was known is not made up for"
