@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis
@@ -18,24 +18,6 @@ from serving.gateway.problems import ProblemError
 WINDOW_SECONDS = 2
 """No stretch of this length, wherever it begins, holds more than the rate allows in it. All of that may come at once:
 a burst of twice the rate."""
-
-_COUNT_EACH = """
-local now, limit, expiry = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-for at, key in ipairs(KEYS) do
-    local oldest = redis.call('lindex', key, limit - 1)
-    if oldest and tonumber(oldest) >= tonumber(now) - expiry then
-        return at
-    end
-end
-for _, key in ipairs(KEYS) do
-    redis.call('lpush', key, now)
-    redis.call('ltrim', key, 0, limit - 1)
-    redis.call('expire', key, expiry)
-end
-return 0
-"""
-"""One entry into every window, in the layout of the library, whose own script takes one key: hundreds of calls. Nothing
-is counted when one window is full; then its number from 1 is returned, else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +61,6 @@ class RateLimiter:
     def __init__(self, redis_url: str, user_per_second: int, client_per_second: int, *, timeout: float = 0.05) -> None:
         """``timeout`` is what Redis may take, seconds."""
         self._shared = RedisStorage(redis_url, socket_timeout=timeout, socket_connect_timeout=timeout)
-        self._count_each = self._shared.get_connection().register_script(_COUNT_EACH)
         self._local = MemoryStorage()
         self._breaker = Breaker("redis", (redis.RedisError, OSError))
         self._limits = {
@@ -106,26 +87,15 @@ class RateLimiter:
             wait = max(1, math.ceil(window.start + WINDOW_SECONDS - time.time()))
             quota = Quota(one.kind, limit, max(limit - window.count, 0), min(wait, WINDOW_SECONDS))
             if not window.acquired:
-                raise _refused(quota)
+                metrics.LIMITED.labels(one.kind).inc()
+                raise ProblemError(
+                    429,
+                    f"more than {limit} requests in {WINDOW_SECONDS} seconds for one {one.kind}",
+                    errors=[FieldError(field=one.kind, message="slow down")],
+                    headers={**quota.headers(), "Retry-After": str(quota.reset_seconds)},
+                )
             quotas.append(quota)
         return min(quotas, key=lambda quota: quota.remaining / quota.limit)
-
-    def check_each(self, user_ids: Collection[str]) -> None:
-        """Counts one request of every user in a list. Raises ProblemError 429 when it is too many for one of them; then
-        it counts for none, unless Redis is down."""
-        asked = [self._asked("user", user_id) for user_id in user_ids]
-        try:
-            let_in = self._breaker.call(self._hit_each_shared, asked)
-        except UnavailableError:
-            metrics.LIMIT_FALLBACK.inc()
-            let_in = all(window.acquired for window in self._hit_local(asked))
-        if not let_in:
-            raise _refused(Quota("user", self._limits["user"].amount, 0))
-
-    def _hit_each_shared(self, asked: Sequence[_Asked]) -> bool:
-        item = self._limits["user"]
-        keys = [self._shared.prefixed_key(one.key) for one in asked]
-        return bool(self._count_each(keys, [time.time(), item.amount, item.get_expiry()]) == 0)
 
     def _asked(self, kind: str, identity: str) -> _Asked:
         item = self._limits[kind]
@@ -152,13 +122,3 @@ class RateLimiter:
             acquired = self._local.acquire_entry(one.key, amount, expiry)
             windows.append(_Window(acquired, *self._local.get_moving_window(one.key, amount, expiry)))
         return windows
-
-
-def _refused(quota: Quota) -> ProblemError:
-    metrics.LIMITED.labels(quota.kind).inc()
-    return ProblemError(
-        429,
-        f"more than {quota.limit} requests in {WINDOW_SECONDS} seconds for one {quota.kind}",
-        errors=[FieldError(field=quota.kind, message="slow down")],
-        headers={**quota.headers(), "Retry-After": str(quota.reset_seconds)},
-    )

@@ -15,7 +15,7 @@ from serving.auth.issuer import Issuer
 from serving.gateway.__main__ import main
 from serving.gateway.open_files import raise_limit
 from tests.serving.conftest import WithChanges, free_port
-from tests.serving.running import RunningGateway, wait_until
+from tests.serving.running import RunningGateway
 
 SLOW = 3000
 """Connections that send half a header and wait."""
@@ -255,13 +255,3 @@ def test_limits_for_a_user_and_a_client(with_changes: WithChanges) -> None:
         headers = {"Authorization": f"Bearer {other.token('another', ('recommendations:read',))}"}
         answers = [limited.client.get(f"/v1/recommendations?user_id=n{i}", headers=headers) for i in range(24)]
         assert 429 in {answer.status_code for answer in answers}
-
-
-def test_events_of_two_users_in_a_list_count_for_each(with_changes: WithChanges) -> None:
-    listed = [{"user_id": user, "item_id": "i1", "action": "view"} for user in ("hasty", "hasty-too")]
-    with with_changes(rate_user_per_second=1, rate_client_per_second=500) as limited:
-        wait_until(lambda: limited.gateway.kafka.up)
-        answers = [limited.post("/v1/events", json=listed)]
-        while answers[-1].status_code == 202 and len(answers) < 50:
-            answers.append(limited.post("/v1/events", json=listed))
-        assert _problem(answers[-1], 429)["errors"][0]["field"] == "user"

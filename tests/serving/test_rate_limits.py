@@ -65,25 +65,3 @@ def test_a_client_has_a_limit_of_its_own(clean_redis: str) -> None:
         one.check("app", "u11")
     assert caught.value.errors[0].field == "client"
     one.check("another", "u11")
-
-
-@pytest.mark.parametrize("shared", [True, False])
-def test_a_list_is_one_request_of_each_user_in_it(clean_redis: str, shared: bool) -> None:
-    one = limiter(clean_redis if shared else "redis://127.0.0.1:9/0")
-    for _ in range(RATE):
-        one.check_each(["a", "b"])
-    assert let_in(one, 2 * RATE, "a") == RATE
-    with pytest.raises(ProblemError) as caught:
-        one.check_each(["c", "a"])
-    assert (caught.value.status, caught.value.errors[0].field) == (429, "user")
-    assert caught.value.headers["Retry-After"] == str(WINDOW_SECONDS)
-    assert let_in(one, 2 * RATE, "b") == RATE
-
-
-def test_a_list_that_is_refused_counts_for_nobody(clean_redis: str) -> None:
-    one = limiter(clean_redis)
-    assert let_in(one, 2 * RATE, "busy") == 2 * RATE
-    for _ in range(5):
-        with pytest.raises(ProblemError):
-            one.check_each(["quiet", "busy"])
-    assert let_in(one, 3 * RATE, "quiet") == 2 * RATE

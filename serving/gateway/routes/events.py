@@ -31,17 +31,14 @@ async def events(
     caller: Annotated[Caller, Depends(Allowed(EVENTS_WRITE))],
     sent: Annotated[Sent, Body()],
 ) -> Response:
-    """Takes one event or a list, which is one request of each user in it. 202 only once Kafka has acknowledged all of
-    them."""
+    """Takes one event or a list. 202 only once Kafka has acknowledged all of them."""
     many = isinstance(sent, list)
     listed = sent if isinstance(sent, list) else [sent]
     writer = EventWriter(gateway.kafka, gateway.configuration.event_future_seconds)
     users = {one.user_id for one in listed}
 
     def work() -> list[str]:
-        within_limits(gateway, request, caller, listed[0].user_id if len(users) == 1 else None)
-        if len(users) > 1:
-            gateway.limiter.check_each(users)
+        within_limits(gateway, request, caller, users.pop() if len(users) == 1 else None)
         completed = writer.complete(listed, caller.client_id, gateway.clock(), many=many)
         writer.write(completed)
         if gateway.keeper.ready:

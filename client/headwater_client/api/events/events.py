@@ -109,9 +109,7 @@ def sync_detailed(
 ) -> Response[Accepted | Problem]:
     """Events
 
-     Takes one event or a list, which is one request of each user in it. 202 only once Kafka has
-    acknowledged all of
-    them.
+     Takes one event or a list. 202 only once Kafka has acknowledged all of them.
 
     Args:
         body (EventIn | list[EventIn]):
@@ -142,9 +140,7 @@ def sync(
 ) -> Accepted | Problem | None:
     """Events
 
-     Takes one event or a list, which is one request of each user in it. 202 only once Kafka has
-    acknowledged all of
-    them.
+     Takes one event or a list. 202 only once Kafka has acknowledged all of them.
 
     Args:
         body (EventIn | list[EventIn]):
@@ -170,9 +166,7 @@ async def asyncio_detailed(
 ) -> Response[Accepted | Problem]:
     """Events
 
-     Takes one event or a list, which is one request of each user in it. 202 only once Kafka has
-    acknowledged all of
-    them.
+     Takes one event or a list. 202 only once Kafka has acknowledged all of them.
 
     Args:
         body (EventIn | list[EventIn]):
@@ -201,9 +195,7 @@ async def asyncio(
 ) -> Accepted | Problem | None:
     """Events
 
-     Takes one event or a list, which is one request of each user in it. 202 only once Kafka has
-    acknowledged all of
-    them.
+     Takes one event or a list. 202 only once Kafka has acknowledged all of them.
 
     Args:
         body (EventIn | list[EventIn]):
