@@ -48,7 +48,7 @@ def test_a_redis_that_comes_up_empty_is_told_who_was_erased(tmp_path: Path, redi
     servers_of(Settings(home=tmp_path, port_base=23000, redis_url=redis_url))["redis"].finish()
     with redis.Redis.from_url(redis_url) as client:
         assert erased_until(client, ["erased-before"]) == {"erased-before": 1000.0}
-        forget(client, [digest("erased-before")])
+        forget(client, {digest("erased-before"): 1000.0})
 
 
 def test_programs_get_all_settings_and_read_back_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
