@@ -61,7 +61,7 @@ class Service:
     def workers(self) -> list[psutil.Process]:
         found = []
         for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.ZombieProcess):
+            with suppress(psutil.NoSuchProcess):  # killed, or reaped since they were listed
                 if any("spawn_main" in part for part in child.cmdline()):
                     found.append(child)
         return found
