@@ -13,8 +13,9 @@ from serving.gateway.open_files import raise_limit
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 30
-WORKER_SILENT_SECONDS = 60
-"""A worker that says nothing for so long is replaced; opening a release on a busy machine may take some seconds."""
+WORKER_SILENT_SECONDS = 20
+"""A worker that says nothing for so long is replaced; opening a release on a busy machine may take some seconds. One
+that is killed while it is asked is missed only then: its parent holds both ends of their pipe."""
 CONNECTIONS = 4096
 """Connections that a worker keeps; more wait in the listen queue."""
 
