@@ -207,14 +207,3 @@ class ImpressionLog:
         self._thread.join(seconds)
         while batch := self._take():
             self._deliver(batch)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process of this number runs on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from contracts.errors import HeadwaterError
+from lake.spark_jars import jar_folder
 from stack.java import require_java
 
 LOCK: Final = Path(__file__).with_name("jars.lock")
@@ -41,11 +42,6 @@ def read_lock(lock: Path = LOCK) -> dict[str, JarSet]:
     return {
         name: JarSet(name, tuple(section["roots"]), dict(section["files"])) for name, section in sorted(content.items())
     }
-
-
-def jar_folder(name: str) -> Path:
-    """Where the jars of a set lie in this environment."""
-    return Path(sys.prefix) / "share" / "headwater" / "jars" / name
 
 
 def jar_files(name: str) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
@@ -17,6 +18,8 @@ from contracts.errors import UnavailableError
 from contracts.topics import CATALOGUE
 from lake.store import Lake
 from streaming.topics import reach
+
+log = structlog.get_logger(__name__)
 
 ITEMS, KEY = "items", "item_id"
 PLACE = "catalogue.json"
@@ -74,6 +77,7 @@ def _last_changes(
             try:
                 change = CatalogueChange.from_payload(record.value)
             except ValidationError:
+                log.warning("catalogue message breaks its contract", offset=record.offset)
                 continue
             found[change.item_id] = change
         # What ends a compacted topic may be no message that is handed out.

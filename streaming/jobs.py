@@ -39,7 +39,6 @@ def ingest_events(
     ensure_topics(chosen.kafka_bootstrap, chosen.topic_prefix)
     folders = {feed.table: sink_folder(chosen, feed) for feed in FEEDS}
     where = (chosen.kafka_bootstrap, chosen.topic_prefix)
-    items = sink_catalogue(lake, *where, chosen.home / "sink" / f"{chosen.topic_prefix}{CATALOGUE.name}")
     waiting = [feed for feed in FEEDS if behind(feed, *where, folders[feed.table])]
     reports = {feed.table: SinkReport(feed.table) for feed in FEEDS}
     if waiting:
@@ -48,6 +47,7 @@ def ingest_events(
             for feed in waiting:
                 say(f"{feed.topic.name} → {feed.table}")
                 reports[feed.table] = run_feed(spark, feed, lake, *where, folders[feed.table], chosen.now())
+    items = sink_catalogue(lake, *where, chosen.home / "sink" / f"{chosen.topic_prefix}{CATALOGUE.name}")
     reports[ITEMS] = SinkReport(ITEMS, messages=items, inserted=items)
     return [report.as_json() for report in reports.values()]
 

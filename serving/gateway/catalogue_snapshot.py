@@ -1,8 +1,8 @@
 """The catalogue's changes as a file, for a start without Kafka. Every worker of a gateway writes the same one."""
 
+import fcntl
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,16 +30,23 @@ class CatalogueSnapshot:
             return following, [_placed(line) for line in lines]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError) as error:
-            log.warning("%s cannot be used: %s", self._path, error)
-            return None
+        except OSError as error:
+            log.warning("%s cannot be read: %s", self._path, error)
+        except (ValueError, KeyError) as error:
+            log.warning("%s is damaged and removed: %s", self._path, error)
+            self.remove()
+        return None
 
     def write(self, following: int, placed: Sequence[Placed]) -> None:
         """Replaces the file, unless another worker has written one that goes as far. Raises OSError."""
-        if self._written() >= following:
-            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._written() < following:
+                self._replace(following, placed)
+
+    def _replace(self, following: int, placed: Sequence[Placed]) -> None:
+        partial = self._path.with_suffix(".partial")
         with partial.open("wb") as file:
             file.write(json.dumps({"topic": self._topic, "next": following}).encode() + b"\n")
             for one in placed:

@@ -3,10 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from serving.gateway.drift import DriftGauges
-from serving.impressions import alive
 
 _BUCKETS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
@@ -59,6 +59,6 @@ def exposition(directory: Path | None, home: Path) -> bytes:
 def _forget_killed(directory: Path) -> None:
     """Takes away the gauges of workers that were killed; one that ends takes its own away."""
     for pid in {int(path.stem.rpartition("_")[2]) for path in directory.glob("gauge_live*.db")}:
-        if not alive(pid):
+        if not psutil.pid_exists(pid):
             with suppress(FileNotFoundError):
                 multiprocess.mark_process_dead(pid, str(directory))  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -111,11 +111,10 @@ class ServedModels(Generic[M]):
     def _loaded(self, path: Path) -> M:
         """The model, warm."""
         model = self._load(path)
-        try:
+        with ExitStack() as unless_warm:
+            unless_warm.callback(model.close)
             model.warm_up()
-        except BaseException:
-            model.close()
-            raise
+            unless_warm.pop_all()
         return model
 
     def _failed(self, error: str, failures: int) -> _Version[M]:

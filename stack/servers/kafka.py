@@ -9,8 +9,8 @@ from typing import Final
 
 from contracts.errors import HeadwaterError
 from contracts.topics import SEGMENT_MS
+from lake.spark_jars import jar_folder
 from stack.health import kafka_answers
-from stack.jars import jar_folder
 from stack.java import java_binary
 from stack.server import Server
 

@@ -28,6 +28,12 @@ def test_redis_down_degrades_the_user_row_and_counts_the_limits_in_the_process(w
         assert alone.client.get("/readyz").status_code == 200
 
 
+def test_an_erasure_that_redis_could_not_take_in_is_left_to_the_daily_job(with_changes: WithChanges) -> None:
+    with with_changes(redis_url=f"redis://{NOBODY}/0") as alone:
+        assert alone.delete("/v1/users/leaver").status_code == 503
+        assert [one.user_id for one in alone.gateway.erasures.waiting()] == ["leaver"]
+
+
 def test_model_server_down_gives_the_retrieval_order(with_changes: WithChanges) -> None:
     with with_changes(model_server=NOBODY) as alone:
         content = alone.recommend("u")
